@@ -1,0 +1,1 @@
+"""What a good answer is: checks of one output."""

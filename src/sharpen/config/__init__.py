@@ -1,0 +1,1 @@
+"""Reads test plans. Owns ``RunManifest``."""

@@ -1,0 +1,1 @@
+"""Runs the cases and measures. Owns ``RunExecutionResult``."""

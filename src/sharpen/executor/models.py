@@ -1,0 +1,171 @@
+"""What a run yields (contract section 2): data only, serialises to JSON and back without loss."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from sharpen.assertions.base import AssertionResult
+from sharpen.errors import ErrorKind
+
+RATE_TOLERANCE = 0.001
+
+
+def _aware(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+AwareDatetime = Annotated[datetime, AfterValidator(_aware)]
+"""A timezone-aware moment; a naive value is read as UTC."""
+
+
+class Record(BaseModel):
+    """Base of all result models: frozen, unknown fields forbidden, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TaskStatus(StrEnum):
+    """``failed``: an assertion said no. ``error``: no usable answer. ``cancelled``: never called to an end."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+
+    @property
+    def completed(self) -> bool:
+        """The task ran to an end, good or bad."""
+        return self in _COMPLETED
+
+
+_COMPLETED = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.TIMEOUT, TaskStatus.ERROR})
+
+
+class RunStatus(StrEnum):
+    """How a run ended. ``running`` is also what a killed process leaves behind: such a run can be resumed."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    ABORTED = "aborted"
+
+
+class TaskError(Record):
+    """Why a task did not succeed, by kind."""
+
+    kind: ErrorKind
+    message: str = ""
+    http_status: int | None = None
+    retryable: bool = False
+
+
+class JudgeUsage(Record):
+    """What judging cost; never mixed with the prompt's own figures. ``cost`` in USD, None when unknown."""
+
+    calls: int = Field(default=0, ge=0)
+    tokens: int = Field(default=0, ge=0)
+    cost: float | None = Field(default=0.0, ge=0)
+
+
+class TaskResult(Record):
+    """One case, run once. Times in seconds, cost in USD (None: the price is unknown).
+
+    ``execution_time`` is the last attempt's alone; ``wait_time`` is what retries and rate limits added.
+    ``attempts`` counts calls really made (0 for a cached or cancelled task).
+    """
+
+    task_id: str
+    case_id: str
+    status: TaskStatus
+    repeat: int = Field(default=0, ge=0)
+    execution_time: float = Field(default=0.0, ge=0)
+    wait_time: float = Field(default=0.0, ge=0)
+    attempts: int = Field(default=0, ge=0)
+    prompt_tokens: int = Field(default=0, ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
+    total_tokens: int = Field(default=0, ge=0)
+    cost: float | None = Field(default=0.0, ge=0)
+    output: str | None = None
+    finish_reason: str | None = None
+    score: float | None = Field(default=None, ge=0, le=1)
+    assertion_results: tuple[AssertionResult, ...] = ()
+    error: TaskError | None = None
+    cached: bool = False
+    judge: JudgeUsage = JudgeUsage()
+
+    @property
+    def retries(self) -> int:
+        return max(0, self.attempts - 1)
+
+
+class RunStatistics(Record):
+    """Counts and sums over a run's tasks. ``avg_execution_time`` in seconds over completed tasks; cost in USD."""
+
+    total_tests: int = Field(ge=0)
+    completed_tasks: int = Field(default=0, ge=0)
+    succeeded_tasks: int = Field(default=0, ge=0)
+    failed_tasks: int = Field(default=0, ge=0)
+    timeout_tasks: int = Field(default=0, ge=0)
+    error_tasks: int = Field(default=0, ge=0)
+    cancelled_tasks: int = Field(default=0, ge=0)
+    success_rate: float = Field(default=0.0, ge=0, le=1)
+    avg_execution_time: float = Field(default=0.0, ge=0)
+    total_tokens: int = Field(default=0, ge=0)
+    total_cost: float | None = Field(default=0.0, ge=0)
+    total_retries: int = Field(default=0, ge=0)
+    cached_tasks: int = Field(default=0, ge=0)
+    judge: JudgeUsage = JudgeUsage()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        parts = self.succeeded_tasks + self.failed_tasks + self.timeout_tasks + self.error_tasks
+        if self.completed_tasks != parts:
+            raise ValueError(f"completed_tasks is {self.completed_tasks}, but its four parts add up to {parts}")
+        if parts + self.cancelled_tasks > self.total_tests:
+            raise ValueError(f"{parts} completed and {self.cancelled_tasks} cancelled of only {self.total_tests} tests")
+        rate = self.succeeded_tasks / self.total_tests if self.total_tests else 0.0
+        if abs(rate - self.success_rate) > RATE_TOLERANCE:
+            raise ValueError(f"success_rate is {self.success_rate}, but succeeded / total is {rate:.4f}")
+        return self
+
+
+class RunExecutionResult(Record):
+    """A run as it ended; ``task_results`` in case order (repeats of a case side by side)."""
+
+    run_id: str
+    workflow_id: str
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    statistics: RunStatistics
+    task_results: tuple[TaskResult, ...] = ()
+    status: RunStatus = RunStatus.COMPLETED
+    stop_reason: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.finished_at < self.started_at:
+            raise ValueError(f"finished_at {self.finished_at} is before started_at {self.started_at}")
+        if self.task_results:
+            statistics = self.statistics
+            if len(self.task_results) != statistics.total_tests:
+                raise ValueError(f"{len(self.task_results)} task results, statistics of {statistics.total_tests}")
+            counted = Counter(result.status for result in self.task_results)
+            for status, number in (
+                (TaskStatus.SUCCEEDED, statistics.succeeded_tasks),
+                (TaskStatus.FAILED, statistics.failed_tasks),
+                (TaskStatus.TIMEOUT, statistics.timeout_tasks),
+                (TaskStatus.ERROR, statistics.error_tasks),
+            ):
+                if counted[status] != number:
+                    raise ValueError(f"{counted[status]} tasks are {status}, statistics say {number}")
+        return self

@@ -1,0 +1,72 @@
+"""What the executor is given: where results become durable, where answers are remembered, who watches.
+
+``storage`` implements the first two, ``reporting`` and the command line the third; the executor knows none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sharpen.executor.models import RunExecutionResult, RunStatistics, TaskResult
+from sharpen.targets.base import TargetResponse
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What is known when a run begins. ``purpose``: run, baseline, candidate or holdout.
+
+    ``manifest`` and ``prompt`` are JSON-ready snapshots, enough to resume; ``parent_run_id`` ties the runs of one
+    ``optimize`` together. ``target`` is ``Target.identity()``.
+    """
+
+    run_id: str
+    workflow_id: str
+    started_at: datetime
+    total_tasks: int
+    purpose: str = "run"
+    parent_run_id: str | None = None
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    prompt: list[dict[str, str]] = field(default_factory=list)
+    target: Mapping[str, Any] = field(default_factory=dict)
+    case_ids: tuple[str, ...] = ()
+
+
+class RunSink(Protocol):
+    """Where results become durable. Each coroutine returns when its data would survive ``kill -9``."""
+
+    async def start_run(self, start: RunStart) -> None: ...
+
+    async def save_result(self, run_id: str, result: TaskResult) -> None: ...
+
+    async def finish_run(self, result: RunExecutionResult) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CachedResponse:
+    """A remembered answer and how long it took when it was paid for (seconds)."""
+
+    response: TargetResponse
+    execution_time: float
+
+
+class ResponseCache(Protocol):
+    """Answers by content hash. Only successes are ever put."""
+
+    async def get(self, key: str) -> CachedResponse | None: ...
+
+    async def put(self, key: str, value: CachedResponse) -> None: ...
+
+
+class RunObserver(Protocol):
+    """Who watches a run. Called on the event loop: return quickly, raise nothing."""
+
+    def run_started(self, start: RunStart) -> None: ...
+
+    def attempt_failed(self, case_id: str, kind: str, retry_in_s: float | None) -> None: ...
+
+    def task_finished(self, result: TaskResult, statistics: RunStatistics) -> None: ...
+
+    def run_finished(self, result: RunExecutionResult) -> None: ...

@@ -1,0 +1,1 @@
+"""Analyses, decides, improves and proves."""

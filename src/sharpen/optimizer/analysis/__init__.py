@@ -1,0 +1,1 @@
+"""Static analysis of prompts: lint rules, text measures and scores."""

@@ -1,0 +1,299 @@
+"""The optimizer's models (contract section 2). It is the consumer of reports, so it owns the report's shape."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sharpen.config.models import OptimizeConfig
+from sharpen.config.prompts import PromptMessage, PromptTemplate
+from sharpen.executor.models import RATE_TOLERANCE, AwareDatetime, Record
+
+if TYPE_CHECKING:
+    from sharpen.executor.models import RunExecutionResult, RunStatistics
+
+__all__ = [
+    "AnalysisIssue", "CandidateReport", "Change", "Decision", "ErrorDistribution", "Metrics", "OptimizationConfig",
+    "OptimizationResult", "PairedCase", "Prompt", "PromptAnalysis", "PromptMessage", "Severity", "TestExecutionReport",
+    "Trigger", "Verification",
+]  # fmt: skip
+
+
+class ErrorDistribution(Record):
+    """Failures by category; ``total_errors`` left out is computed, given and different is rejected."""
+
+    timeout_errors: int = Field(default=0, ge=0)
+    api_errors: int = Field(default=0, ge=0)
+    validation_errors: int = Field(default=0, ge=0)
+    llm_errors: int = Field(default=0, ge=0)
+    total_errors: int = Field(default=0, ge=0)
+
+    CATEGORIES: ClassVar = ("timeout_errors", "api_errors", "validation_errors", "llm_errors")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_total(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("total_errors") is None:
+            parts = [data.get(name, 0) for name in cls.CATEGORIES]
+            if all(isinstance(part, int) for part in parts):
+                return {**data, "total_errors": sum(parts)}
+        return data
+
+    @model_validator(mode="after")
+    def _sum_matches(self) -> Self:
+        total = sum(getattr(self, name) for name in self.CATEGORIES)
+        if self.total_errors != total:
+            raise ValueError(f"total_errors is {self.total_errors}, but the four categories add up to {total}")
+        return self
+
+
+class TestExecutionReport(BaseModel):
+    """What a run says about a prompt. Times in ms, cost in USD (None: the price is unknown). Assignments are checked.
+
+    An assignment that breaks a rule raises ``ValidationError`` and leaves the report as it was.
+    """
+
+    __test__: ClassVar[bool] = False  # the name begins with "Test": not a test class
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
+
+    workflow_id: str
+    run_id: str
+    total_tests: int = Field(ge=1)
+    successful_tests: int = Field(ge=0)
+    failed_tests: int = Field(ge=0)
+    success_rate: float = Field(ge=0, le=1)
+    avg_response_time_ms: float = Field(ge=0)
+    p95_response_time_ms: float | None = Field(default=None, ge=0)
+    p99_response_time_ms: float | None = Field(default=None, ge=0)
+    total_tokens: int = Field(ge=0)
+    avg_tokens_per_request: float = Field(ge=0)
+    total_cost: float | None = Field(ge=0)
+    cost_per_request: float | None = Field(ge=0)
+    error_distribution: ErrorDistribution = ErrorDistribution()
+    executed_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.successful_tests + self.failed_tests > self.total_tests:
+            raise ValueError(
+                f"successful_tests {self.successful_tests} + failed_tests {self.failed_tests} "
+                f"exceed total_tests {self.total_tests}"
+            )
+        rate = self.successful_tests / self.total_tests
+        if abs(rate - self.success_rate) > RATE_TOLERANCE + 1e-12:
+            raise ValueError(f"success_rate is {self.success_rate}, but successful_tests / total_tests is {rate:.4f}")
+        p95, p99 = self.p95_response_time_ms, self.p99_response_time_ms
+        if p95 is not None and p99 is not None and p95 > p99:
+            raise ValueError(f"p95_response_time_ms {p95} is above p99_response_time_ms {p99}")
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in type(self).model_fields:  # pydantic sets before it runs an "after" validator: check a copy first
+            type(self).model_validate({**dict(self), name: value})
+        super().__setattr__(name, value)
+
+    @classmethod
+    def from_executor_result(cls, result: RunExecutionResult) -> TestExecutionReport:
+        """Lossless conversion. Raises ``NoTasksError`` when the result holds no task."""
+        from sharpen.optimizer.converter import to_report
+
+        return to_report(result)
+
+    def to_run_statistics(self) -> RunStatistics:
+        """The executor's statistics, rebuilt exactly. Raises ``KeyError`` for a report of other origin."""
+        from sharpen.optimizer.converter import to_statistics
+
+        return to_statistics(self)
+
+    @property
+    def ran_tests(self) -> int:
+        """Tests that ran to an end; cancelled ones say nothing about a prompt."""
+        return self.successful_tests + self.failed_tests
+
+    def has_timeout_errors(self) -> bool:
+        return self.error_distribution.timeout_errors > 0
+
+    def has_api_errors(self) -> bool:
+        return self.error_distribution.api_errors > 0
+
+    def get_error_rate(self) -> float:
+        """1 − success_rate."""
+        return 1.0 - self.success_rate
+
+
+class Severity(StrEnum):
+    """How bad an issue of a prompt is; one critical issue alone is reason to optimize."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class AnalysisIssue(Record):
+    """One finding of the static analysis. Lines and columns count from 1 within the message ``message_index``.
+
+    ``type`` is the rule's id (``SP001``), ``name`` its readable name; ``start``/``end`` are character offsets.
+    """
+
+    type: str
+    severity: Severity
+    description: str
+    suggestion: str
+    name: str = ""
+    message_index: int = Field(default=0, ge=0)
+    start: int = Field(default=0, ge=0)
+    end: int = Field(default=0, ge=0)
+    line: int = Field(default=1, ge=1)
+    column: int = Field(default=1, ge=1)
+    fixable: bool = False
+
+
+class PromptAnalysis(Record):
+    """Static scores of a prompt on 0..100 and what lowers them. Nothing was called to find them."""
+
+    prompt_id: str
+    overall_score: float = Field(ge=0, le=100)
+    clarity_score: float = Field(ge=0, le=100)
+    efficiency_score: float = Field(ge=0, le=100)
+    issues: tuple[AnalysisIssue, ...] = ()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def critical_issues(self) -> tuple[AnalysisIssue, ...]:
+        return tuple(issue for issue in self.issues if issue.severity is Severity.CRITICAL)
+
+
+class Prompt(PromptTemplate):
+    """A prompt with a name: the unit that is analysed, optimized and versioned."""
+
+    id: str = Field(min_length=1)
+    workflow_id: str = ""
+
+    @classmethod
+    def of(cls, template: PromptTemplate, id: str, workflow_id: str = "") -> Prompt:
+        """Name a template."""
+        return cls(id=id, workflow_id=workflow_id, messages=template.messages)
+
+    def with_messages(self, messages: tuple[PromptMessage, ...]) -> Self:
+        """The same prompt with other contents."""
+        return self.model_copy(update={"messages": messages})
+
+
+class OptimizationConfig(OptimizeConfig):
+    """The plan's ``optimize`` block plus what only callers in Python set."""
+
+    score_threshold: float = Field(default=80.0, ge=0, le=100)
+
+
+class Trigger(Record):
+    """One reason to optimize: the metric, what was observed and the threshold it crossed."""
+
+    metric: str
+    observed: float
+    threshold: float
+    comparison: Literal["<", ">", ">="]
+    reason: str
+
+
+class Decision(Record):
+    """The whole story of a decision. ``skipped`` names rules that could not be judged, and why."""
+
+    should_optimize: bool
+    triggers: tuple[Trigger, ...] = ()
+    strategy: str
+    strategy_reason: str = ""
+    skipped: tuple[str, ...] = ()
+
+
+class Change(Record):
+    """One edit of a prompt: which rule made it and why."""
+
+    rule_id: str
+    reason: str
+    before: str = ""
+    after: str = ""
+
+
+class Metrics(Record):
+    """What one prompt did on one set of cases. Latency in ms, cost in USD (None: unknown)."""
+
+    cases: int = Field(ge=0)
+    success_rate: float = Field(ge=0, le=1)
+    mean_score: float | None = Field(default=None, ge=0, le=1)
+    avg_latency_ms: float = Field(default=0.0, ge=0)
+    p95_latency_ms: float | None = Field(default=None, ge=0)
+    tokens_per_request: float = Field(default=0.0, ge=0)
+    cost_per_request: float | None = Field(default=None, ge=0)
+    timeout_rate: float = Field(default=0.0, ge=0, le=1)
+
+
+class CandidateReport(Record):
+    """One candidate of a search: where it came from, what it scored on dev, what it cost to know."""
+
+    id: str
+    strategy: str
+    parent_id: str | None = None
+    prompt: Prompt
+    changes: tuple[Change, ...] = ()
+    dev: Metrics | None = None
+    calls: int = Field(default=0, ge=0)
+    status: Literal["dropped", "finalist", "winner", "unevaluated"] = "unevaluated"
+    note: str = ""
+
+
+class PairedCase(Record):
+    """One holdout case under both prompts; rates are over repeats."""
+
+    case_id: str
+    baseline: float = Field(ge=0, le=1)
+    candidate: float = Field(ge=0, le=1)
+
+
+class Verification(Record):
+    """The proof on held-out cases. ``effect`` = candidate − baseline success rate, with its (1 − alpha) interval.
+
+    ``fixed``: failed before, passes now; ``broken``: the reverse. ``p_value``: exact two-sided McNemar.
+    """
+
+    accepted: bool
+    reason: str
+    alpha: float
+    test: str
+    holdout_cases: int = Field(ge=0)
+    fixed: int = Field(ge=0)
+    broken: int = Field(ge=0)
+    effect: float = Field(ge=-1, le=1)
+    effect_low: float = Field(ge=-1, le=1)
+    effect_high: float = Field(ge=-1, le=1)
+    p_value: float = Field(ge=0, le=1)
+    baseline: Metrics
+    candidate: Metrics
+    broken_limits: tuple[str, ...] = ()
+    pairs: tuple[PairedCase, ...] = ()
+
+
+class OptimizationResult(Record):
+    """A better prompt, or the best one that could not be proved better.
+
+    ``improvement_score`` is in points on 0..100 and ``confidence`` in 0..1. ``basis`` says what they rest on:
+    ``measured`` (success rate on held-out cases; confidence = 1 − p) or ``static`` (change of the analysis score;
+    nothing was called).
+    """
+
+    workflow_id: str
+    strategy: str
+    original_prompt: Prompt
+    optimized_prompt: Prompt
+    improvement_score: float = Field(ge=-100, le=100)
+    confidence: float = Field(ge=0, le=1)
+    basis: Literal["measured", "static"]
+    changes: tuple[Change, ...] = ()
+    accepted: bool = False
+    verification: Verification | None = None
+    version_bump: Literal["major", "minor", "patch"] | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,76 @@
+"""The callables the optimizer is given; it never sees an executor, a target or a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from sharpen.errors import ErrorKind
+from sharpen.optimizer.models import Prompt
+from sharpen.targets.base import Message
+
+Purpose = Literal["baseline", "candidate", "holdout"]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOutcome:
+    """One case under one prompt, repeats folded: rates are means over them. Latency in ms, cost in USD.
+
+    ``ran`` is False when the case was cancelled (budget, Ctrl-C): it is then no evidence of anything.
+    """
+
+    case_id: str
+    pass_rate: float
+    score: float
+    ran: bool = True
+    output: str | None = None
+    reasons: tuple[str, ...] = ()
+    error_kind: ErrorKind | None = None
+    latency_ms: float = 0.0
+    tokens: float = 0.0
+    cost: float | None = 0.0
+    calls: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Passed in more than half of its repeats."""
+        return self.pass_rate > 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledCase:
+    """What strategies may know of a case of the train split: its inputs and its expected answer."""
+
+    case_id: str
+    variables: dict[str, Any]
+    expected: Any = None
+    metadata: dict[str, Any] | None = None
+
+
+class EvaluatePrompt(Protocol):
+    """Run a prompt on cases and give one outcome for each, in the order asked. Spends budget."""
+
+    async def __call__(self, prompt: Prompt, case_ids: Sequence[str], purpose: Purpose) -> tuple[CaseOutcome, ...]: ...
+
+
+class RewritePrompt(Protocol):
+    """Ask the rewriter model; its text comes back. Spends budget. Raises ``TargetError`` when it fails."""
+
+    async def __call__(self, messages: tuple[Message, ...]) -> str: ...
+
+
+class SpendMeter(Protocol):
+    """How much may still be called. None: no limit."""
+
+    def calls_made(self) -> int: ...
+
+    def calls_left(self) -> int | None: ...
+
+
+class SearchObserver(Protocol):
+    """Who watches a search. Return quickly, raise nothing."""
+
+    def phase(self, name: str, detail: str = "") -> None: ...
+
+    def candidate(self, candidate_id: str, strategy: str, success_rate: float, cases: int, status: str) -> None: ...

@@ -1,0 +1,1 @@
+"""Ways of making a prompt better, one file each."""

@@ -1,0 +1,1 @@
+"""Durable runs, results, prompts, versions and decisions behind one URL."""

@@ -1,0 +1,1 @@
+"""What gets called: models and workflows behind one seam."""

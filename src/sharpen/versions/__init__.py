@@ -1,0 +1,1 @@
+"""Keeps every prompt version. Owns ``VersionManager``."""
