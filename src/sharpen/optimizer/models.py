@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sharpen.config.models import OptimizeConfig
 from sharpen.config.prompts import PromptMessage, PromptTemplate
-from sharpen.executor.models import RATE_TOLERANCE, AwareDatetime, Record
-
-if TYPE_CHECKING:
-    from sharpen.executor.models import RunExecutionResult, RunStatistics
+from sharpen.executor.models import RATE_TOLERANCE, AwareDatetime, Record, RunExecutionResult, RunStatistics
 
 __all__ = [
     "AnalysisIssue", "CandidateReport", "Change", "Decision", "ErrorDistribution", "Metrics", "OptimizationConfig",
-    "OptimizationResult", "PairedCase", "Prompt", "PromptAnalysis", "PromptMessage", "Severity", "TestExecutionReport",
+    "OptimizationOutcome", "OptimizationResult", "PairedCase", "Prompt", "PromptAnalysis", "PromptMessage", "Severity", "TestExecutionReport",
     "Trigger", "Verification",
 ]  # fmt: skip
 
@@ -297,3 +294,32 @@ class OptimizationResult(Record):
     verification: Verification | None = None
     version_bump: Literal["major", "minor", "patch"] | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class OptimizationOutcome(Record):
+    """Everything one ``sharpen optimize`` found: what is shown, stored and printed as JSON.
+
+    ``result`` is None when nothing was worth optimizing. ``holdout_run`` is the finalist's run on the holdout split.
+    ``version`` is the new version when the proof accepted it, ``draft`` the version text of a kept draft otherwise.
+    ``calls`` counts every attempt made, retries, rewriter and judge calls included; cost in USD (None: unknown).
+    """
+
+    run_id: str
+    workflow_id: str
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    baseline_run: RunExecutionResult
+    baseline: TestExecutionReport
+    analysis: PromptAnalysis
+    decision: Decision
+    split: dict[Literal["train", "dev", "holdout"], tuple[str, ...]] = Field(default_factory=dict)
+    candidates: tuple[CandidateReport, ...] = ()
+    result: OptimizationResult | None = None
+    verification: Verification | None = None
+    holdout_run: RunExecutionResult | None = None
+    version: str | None = None
+    draft: str | None = None
+    calls: int = Field(default=0, ge=0)
+    tokens: int = Field(default=0, ge=0)
+    cost: float | None = Field(default=0.0, ge=0)
+    stop_reason: str | None = None
