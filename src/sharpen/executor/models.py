@@ -80,7 +80,9 @@ class TaskResult(Record):
     """One case, run once. Times in seconds, cost in USD (None: the price is unknown).
 
     ``execution_time`` is the last attempt's alone; ``wait_time`` is what retries and rate limits added.
-    ``attempts`` counts calls really made (0 for a cached or cancelled task).
+    ``attempts`` counts calls really made (0 for a cached task and for one that was cancelled before it was called).
+    Tokens and cost include what failed attempts used up. A cached task costs 0; its tokens and ``execution_time`` are
+    those of the answer when it was paid for.
     """
 
     task_id: str
@@ -110,7 +112,7 @@ class TaskResult(Record):
 class RunStatistics(Record):
     """Counts and sums over a run's tasks. ``avg_execution_time`` in seconds over completed tasks; cost in USD."""
 
-    total_tests: int = Field(ge=0)
+    total_tasks: int = Field(ge=0)
     completed_tasks: int = Field(default=0, ge=0)
     succeeded_tasks: int = Field(default=0, ge=0)
     failed_tasks: int = Field(default=0, ge=0)
@@ -130,9 +132,9 @@ class RunStatistics(Record):
         parts = self.succeeded_tasks + self.failed_tasks + self.timeout_tasks + self.error_tasks
         if self.completed_tasks != parts:
             raise ValueError(f"completed_tasks is {self.completed_tasks}, but its four parts add up to {parts}")
-        if parts + self.cancelled_tasks > self.total_tests:
-            raise ValueError(f"{parts} completed and {self.cancelled_tasks} cancelled of only {self.total_tests} tests")
-        rate = self.succeeded_tasks / self.total_tests if self.total_tests else 0.0
+        if parts + self.cancelled_tasks > self.total_tasks:
+            raise ValueError(f"{parts} completed and {self.cancelled_tasks} cancelled of only {self.total_tasks}")
+        rate = self.succeeded_tasks / self.total_tasks if self.total_tasks else 0.0
         if abs(rate - self.success_rate) > RATE_TOLERANCE:
             raise ValueError(f"success_rate is {self.success_rate}, but succeeded / total is {rate:.4f}")
         return self
@@ -157,8 +159,8 @@ class RunExecutionResult(Record):
             raise ValueError(f"finished_at {self.finished_at} is before started_at {self.started_at}")
         if self.task_results:
             statistics = self.statistics
-            if len(self.task_results) != statistics.total_tests:
-                raise ValueError(f"{len(self.task_results)} task results, statistics of {statistics.total_tests}")
+            if len(self.task_results) != statistics.total_tasks:
+                raise ValueError(f"{len(self.task_results)} task results, statistics of {statistics.total_tasks}")
             counted = Counter(result.status for result in self.task_results)
             for status, number in (
                 (TaskStatus.SUCCEEDED, statistics.succeeded_tasks),
