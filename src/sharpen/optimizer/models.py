@@ -13,10 +13,24 @@ from sharpen.config.prompts import PromptMessage, PromptTemplate
 from sharpen.executor.models import RATE_TOLERANCE, AwareDatetime, Record, RunExecutionResult, RunStatistics
 
 __all__ = [
-    "AnalysisIssue", "CandidateReport", "Change", "Decision", "ErrorDistribution", "Metrics", "OptimizationConfig",
-    "OptimizationOutcome", "OptimizationResult", "PairedCase", "Prompt", "PromptAnalysis", "PromptMessage", "Severity", "TestExecutionReport",
-    "Trigger", "Verification",
-]  # fmt: skip
+    "AnalysisIssue",
+    "CandidateReport",
+    "Change",
+    "Decision",
+    "ErrorDistribution",
+    "Metrics",
+    "OptimizationConfig",
+    "OptimizationOutcome",
+    "OptimizationResult",
+    "PairedCase",
+    "Prompt",
+    "PromptAnalysis",
+    "PromptMessage",
+    "Severity",
+    "TestExecutionReport",
+    "Trigger",
+    "Verification",
+]
 
 
 class ErrorDistribution(Record):
@@ -131,10 +145,19 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class TextEdit(Record):
+    """Replace the characters ``start`` to ``end`` (offsets in one message) by ``replacement``."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    replacement: str = ""
+
+
 class AnalysisIssue(Record):
     """One finding of the static analysis. Lines and columns count from 1 within the message ``message_index``.
 
     ``type`` is the rule's id (``SP001``), ``name`` its readable name; ``start``/``end`` are character offsets.
+    ``edits`` mend it in its own message and change nothing else; only a ``fixable`` issue has any.
     """
 
     type: str
@@ -148,6 +171,7 @@ class AnalysisIssue(Record):
     line: int = Field(default=1, ge=1)
     column: int = Field(default=1, ge=1)
     fixable: bool = False
+    edits: tuple[TextEdit, ...] = ()
 
 
 class PromptAnalysis(Record):

@@ -1,0 +1,93 @@
+"""Asking the strategies: one context for each, duplicates dropped, every strategy kept in the race."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sharpen.config.assertions import AssertionPart
+from sharpen.optimizer.models import Prompt, PromptAnalysis
+from sharpen.optimizer.ports import CaseOutcome, EvaluatePrompt, LabelledCase, RewritePrompt, SpendMeter
+from sharpen.optimizer.search import Contender, interleave
+from sharpen.optimizer.splits import Split
+from sharpen.optimizer.strategies.base import Strategy, StrategyContext
+
+MAX_CONTENDERS = 16  # of one generation, over all strategies
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What it takes to measure prompts instead of guessing: the cases, the seed's outcomes and the callables.
+
+    ``baseline`` holds the seed prompt's outcomes on every case, by case id; ``repeats`` the runs of one case.
+    """
+
+    cases: Sequence[LabelledCase]
+    baseline: Mapping[str, CaseOutcome]
+    split: Split
+    evaluate: EvaluatePrompt
+    meter: SpendMeter
+    assertions: tuple[AssertionPart, ...] = ()
+    api: str = "chat"
+    rewrite: RewritePrompt | None = None
+    max_added_tokens: int | None = None
+    repeats: int = 1
+    base_dir: Path | None = None
+
+
+@dataclass(slots=True)
+class Proposals:
+    """Collects contenders over generations; nothing is ever tried twice."""
+
+    measurement: Measurement
+    strategies: Sequence[Strategy]
+    seed: int
+    _seen: set[str] = field(default_factory=set)
+    _count: int = 0
+
+    async def from_parent(
+        self, prompt: Prompt, analysis: PromptAnalysis, parent: Contender | None = None
+    ) -> list[Contender]:
+        """Contenders that change ``parent``'s prompt (the seed prompt's without one), by strategies new to its line."""
+        start = parent.candidate.prompt if parent else prompt
+        lineage = parent.lineage if parent else frozenset[str]()
+        self._seen.update((prompt.content_hash, start.content_hash))
+        groups = [
+            await strategy.propose(self._context(strategy, start, analysis))
+            for strategy in self.strategies
+            if strategy.name not in lineage
+        ]
+        contenders = []
+        for candidate in interleave(groups):
+            if candidate.prompt.content_hash in self._seen or len(contenders) == MAX_CONTENDERS:
+                continue
+            self._seen.add(candidate.prompt.content_hash)
+            self._count += 1
+            contenders.append(
+                Contender(
+                    id=f"c{self._count:02d}",
+                    candidate=candidate,
+                    parent_id=parent.id if parent else None,
+                    lineage=lineage | {candidate.strategy},
+                )
+            )
+        return contenders
+
+    def _context(self, strategy: Strategy, start: Prompt, analysis: PromptAnalysis) -> StrategyContext:
+        given = self.measurement
+        train = set(given.split.train)
+        return StrategyContext(
+            prompt=start,
+            analysis=analysis,
+            assertions=given.assertions,
+            train=[case for case in given.cases if case.case_id in train],
+            train_outcomes={
+                case_id: given.baseline[case_id] for case_id in given.split.train if case_id in given.baseline
+            },
+            api=given.api,
+            rng=random.Random(f"{self.seed}/{strategy.name}/{start.content_hash}"),
+            rewrite=given.rewrite,
+            max_added_tokens=given.max_added_tokens,
+        )

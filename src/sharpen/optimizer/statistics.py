@@ -1,0 +1,95 @@
+"""Numbers only: percentiles, the exact paired test and the interval that goes with it.
+
+Sources:
+    McNemar, Q. (1947), Psychometrika 12; its exact form is the binomial test on the discordant pairs.
+    Newcombe, R. G. (1998), "Improved confidence intervals for the difference between binomial proportions based on
+    paired data", Statistics in Medicine 17, method 10.
+    Wilson, E. B. (1927), JASA 22 (the score interval of one proportion).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def nearest_rank(values: Sequence[float], percent: float) -> float | None:
+    """The nearest-rank percentile: always an observed value. None for no values. ``percent`` in (0, 100]."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+
+def mcnemar_exact(fixed: int, broken: int) -> float:
+    """Two-sided exact p value of ``fixed`` against ``broken`` discordant pairs; 1.0 when there is none."""
+    discordant = fixed + broken
+    if discordant == 0:
+        return 1.0
+    tail = sum(math.comb(discordant, k) for k in range(min(fixed, broken) + 1))
+    return min(1.0, float(2 * tail / 2**discordant))
+
+
+def smallest_provable_sample(alpha: float) -> int:
+    """Fewest pairs whose unanimous change reaches ``alpha`` in the exact test: the least n with 2 · 0.5ⁿ ≤ alpha."""
+    return max(1, math.ceil(math.log2(2 / alpha) - 1e-12))
+
+
+def wilson(successes: float, n: int, z: float) -> tuple[float, float]:
+    """Wilson's score interval of a proportion. (0, 1) when ``n`` is 0."""
+    if n == 0:
+        return 0.0, 1.0
+    p = successes / n
+    centre = p + z * z / (2 * n)
+    spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def normal_quantile(alpha: float) -> float:
+    """The two-sided standard normal quantile z(1 − alpha / 2)."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(1 - alpha / 2)
+
+
+def paired_interval(both: int, fixed: int, broken: int, neither: int, alpha: float) -> tuple[float, float]:
+    """Newcombe's method 10 for (second − first) of two paired proportions; (-1, 1) when there is no pair.
+
+    ``both``: passes under both; ``fixed``: only under the second; ``broken``: only under the first.
+    """
+    n = both + fixed + broken + neither
+    if n == 0:
+        return -1.0, 1.0
+    z = normal_quantile(alpha)
+    second, first = (both + fixed) / n, (both + broken) / n
+    low2, high2 = wilson(both + fixed, n, z)
+    low1, high1 = wilson(both + broken, n, z)
+    margins = (both + fixed) * (broken + neither) * (both + broken) * (fixed + neither)
+    phi = 0.0
+    if margins:
+        association = float(both * neither - fixed * broken)
+        if association > 0:  # Newcombe's continuity correction, for positive association only
+            association = max(association - n / 2, 0)
+        phi = association / math.sqrt(margins)
+    down2, up2, down1, up1 = second - low2, high2 - second, first - low1, high1 - first
+    delta = math.sqrt(max(0.0, down2**2 - 2 * phi * down2 * up1 + up1**2))
+    epsilon = math.sqrt(max(0.0, up2**2 - 2 * phi * up2 * down1 + down1**2))
+    effect = second - first
+    return max(-1.0, effect - delta), min(1.0, effect + epsilon)
+
+
+def mean_interval(differences: Sequence[float], alpha: float) -> tuple[float, float]:
+    """Student's t interval of a mean of paired differences in [-1, 1]; (-1, 1) below two values.
+
+    Used when cases were repeated, so that a case's outcome is a rate and no longer a yes or no.
+    """
+    n = len(differences)
+    if n < 2:
+        return -1.0, 1.0
+    from scipy import stats
+
+    mean = math.fsum(differences) / n
+    variance = math.fsum((d - mean) ** 2 for d in differences) / (n - 1)
+    half = float(stats.t.ppf(1 - alpha / 2, n - 1)) * math.sqrt(variance / n)
+    return max(-1.0, mean - half), min(1.0, mean + half)
