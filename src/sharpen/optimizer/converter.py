@@ -52,7 +52,7 @@ def distribution_of(results: Iterable[TaskResult]) -> ErrorDistribution:
 def to_report(result: RunExecutionResult) -> TestExecutionReport:
     """The report of a run. Raises ``NoTasksError`` when it holds no task."""
     statistics = result.statistics
-    if statistics.total_tests == 0:
+    if statistics.total_tasks == 0:
         raise NoTasksError(
             f"run {result.run_id!r} of {result.workflow_id!r} holds no task, so there is no report of it"
         )
@@ -69,7 +69,7 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
     return TestExecutionReport(
         workflow_id=result.workflow_id,
         run_id=result.run_id,
-        total_tests=statistics.total_tests,
+        total_tests=statistics.total_tasks,
         successful_tests=statistics.succeeded_tasks,
         failed_tests=statistics.failed_tasks + statistics.timeout_tasks + statistics.error_tasks,
         success_rate=statistics.success_rate,
@@ -108,7 +108,7 @@ def to_statistics(report: TestExecutionReport) -> RunStatistics:
     """The statistics that ``to_report`` was given. Raises ``KeyError`` for a report of other origin."""
     metadata = report.metadata
     return RunStatistics(
-        total_tests=report.total_tests,
+        total_tasks=report.total_tests,
         completed_tasks=report.ran_tests,
         succeeded_tasks=report.successful_tests,
         failed_tasks=metadata["failed_tasks"],

@@ -59,7 +59,7 @@ class Proposals:
             for strategy in self.strategies
             if strategy.name not in lineage
         ]
-        contenders = []
+        contenders: list[Contender] = []
         for candidate in interleave(groups):
             if candidate.prompt.content_hash in self._seen or len(contenders) == MAX_CONTENDERS:
                 continue

@@ -1,0 +1,205 @@
+"""The whole story: run → report → decide → optimize → verify → version.
+
+Everything concrete comes in through a ``Workbench``, which ``wiring`` builds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from sharpen.config.models import Case, RunManifest
+from sharpen.config.prompts import PromptTemplate
+from sharpen.config.targets import LocalTarget
+from sharpen.errors import RunAborted
+from sharpen.executor.models import RunExecutionResult, RunStatus
+from sharpen.optimizer.analysis.analyzer import LintContext
+from sharpen.optimizer.engine import SearchOutcome
+from sharpen.optimizer.models import (
+    Decision,
+    OptimizationConfig,
+    OptimizationOutcome,
+    OptimizationResult,
+    Prompt,
+    PromptAnalysis,
+    TestExecutionReport,
+)
+from sharpen.optimizer.optimizer_service import OptimizerService, analyze_prompt
+from sharpen.optimizer.outcomes import outcomes_of
+from sharpen.optimizer.ports import CaseOutcome, LabelledCase, Purpose, RewritePrompt, SpendMeter
+from sharpen.optimizer.proposals import Measurement
+from sharpen.optimizer.splits import Split, split_cases
+from sharpen.versions.models import PromptVersion
+from sharpen.versions.version_manager import VersionManager
+
+
+class Workbench(Protocol):
+    """The concrete things that a story needs, opened once for all its runs."""
+
+    run_id: str
+    cases: Sequence[Case]
+    service: OptimizerService
+    versions: VersionManager
+    meter: SpendMeter
+    rewrite: RewritePrompt | None
+
+    async def execute(
+        self, prompt: PromptTemplate | None, case_ids: Sequence[str] | None, purpose: str
+    ) -> RunExecutionResult:
+        """Run a prompt (None: the plan's) on cases (None: all)."""
+        ...
+
+    def spent(self) -> tuple[int, float | None]:
+        """Tokens, and cost in USD (None: unknown), of everything called so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunStory:
+    """A run and what it means."""
+
+    result: RunExecutionResult
+    report: TestExecutionReport
+    analysis: PromptAnalysis
+    decision: Decision
+
+
+def analyze_plan(manifest: RunManifest, cases: Sequence[Case]) -> PromptAnalysis:
+    """The static analysis of a plan's prompt, knowing its assertions and its data set."""
+    columns = frozenset[str]().union(*(case.vars for case in cases)) if cases else None
+    context = LintContext(assertions=manifest.assertions, columns=columns, cases=cases, api=api_of(manifest))
+    return analyze_prompt(prompt_of(manifest), context)
+
+
+def tell(
+    manifest: RunManifest, result: RunExecutionResult, cases: Sequence[Case], service: OptimizerService
+) -> RunStory:
+    """Report and decision of a finished run. Raises ``NoTasksError`` when it holds no task."""
+    report = TestExecutionReport.from_executor_result(result)
+    analysis = analyze_plan(manifest, cases)
+    return RunStory(result, report, analysis, service.decide(analysis, report))
+
+
+async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutcome:
+    """The whole loop.
+
+    Raises ``TooFewCasesError`` before anything is paid, and ``RunAborted`` when the target cannot go on.
+    """
+    started = datetime.now(UTC)
+    config = OptimizationConfig.model_validate(
+        {**dict(manifest.optimize), "score_threshold": manifest.rules.optimization_threshold}
+    )
+    split = split_cases([(case.id, case.expected) for case in bench.cases], config.split, config.alpha)
+    baseline = await bench.execute(None, None, "baseline")
+    if baseline.status is RunStatus.ABORTED:
+        raise RunAborted(baseline.stop_reason or "the run was aborted")
+    story = tell(manifest, baseline, bench.cases, bench.service)
+    found: dict[str, Any] = {"stop_reason": baseline.stop_reason}
+    if story.decision.should_optimize and baseline.status is RunStatus.COMPLETED:
+        found = await _improve(manifest, bench, story, split, config)
+    tokens, cost = bench.spent()
+    return OptimizationOutcome(
+        run_id=bench.run_id,
+        workflow_id=manifest.workflow_id,
+        started_at=started,
+        finished_at=datetime.now(UTC),
+        baseline_run=baseline,
+        baseline=story.report,
+        analysis=story.analysis,
+        decision=story.decision,
+        split={"train": split.train, "dev": split.dev, "holdout": split.holdout},
+        calls=bench.meter.calls_made(),
+        tokens=tokens,
+        cost=cost,
+        **found,
+    )
+
+
+async def _improve(
+    manifest: RunManifest, bench: Workbench, story: RunStory, split: Split, config: OptimizationConfig
+) -> dict[str, Any]:
+    """Search, proof and version, as fields of the outcome."""
+    seed = prompt_of(manifest)
+    holdout_runs: list[RunExecutionResult] = []
+
+    async def evaluate(prompt: Prompt, case_ids: Sequence[str], purpose: Purpose) -> tuple[CaseOutcome, ...]:
+        run = await bench.execute(prompt, case_ids, purpose)
+        if run.status is RunStatus.ABORTED:
+            raise RunAborted(run.stop_reason or "the run was aborted")
+        if purpose == "holdout":
+            holdout_runs.append(run)
+        return outcomes_of(run.task_results, case_ids)
+
+    measurement = Measurement(
+        cases=[LabelledCase(case.id, dict(case.vars), case.expected, dict(case.metadata)) for case in bench.cases],
+        baseline={outcome.case_id: outcome for outcome in outcomes_of(story.result.task_results)},
+        split=split,
+        evaluate=evaluate,
+        meter=bench.meter,
+        assertions=manifest.assertions,
+        api=api_of(manifest),
+        rewrite=bench.rewrite,
+        max_added_tokens=_room(manifest),
+        repeats=manifest.execution.repeats,
+        base_dir=manifest.base_dir,
+    )
+    search = await bench.service.search(seed, story.analysis, story.decision.strategy, config, measurement)
+    found: dict[str, Any] = {"candidates": search.candidates, "stop_reason": search.stop_reason}
+    if search.winner is None:
+        return found
+    result = bench.service.result_of(seed, search, story.decision.strategy)
+    run_ids = (story.result.run_id, *(run.run_id for run in holdout_runs))
+    version = _keep(bench, result, search, run_ids)
+    return found | {
+        "result": result,
+        "verification": search.verification,
+        "holdout_run": holdout_runs[-1] if holdout_runs else None,
+        "version" if result.accepted else "draft": version.version,
+    }
+
+
+def _keep(
+    bench: Workbench, result: OptimizationResult, search: SearchOutcome, run_ids: tuple[str, ...]
+) -> PromptVersion:
+    """A new version when the proof accepted the winner, a draft otherwise; the seed is a version before either."""
+    seed, workflow_id, proof = result.original_prompt, result.workflow_id, search.verification
+    parent = bench.versions.find_by_content(workflow_id, seed.content_hash)
+    if parent is None:
+        parent = bench.versions.create(
+            workflow_id,
+            seed,
+            kind="baseline",
+            run_ids=run_ids[:1],
+            metrics=proof.baseline if proof else None,
+            message="the prompt as the plan names it",
+        )
+    return bench.versions.create(
+        workflow_id,
+        result.optimized_prompt,
+        kind="optimized" if result.accepted else "draft",
+        bump=result.version_bump or "patch",
+        parent=parent.version,
+        improvement=result.improvement_score,
+        run_ids=run_ids,
+        metrics=proof.candidate if proof else None,
+        verification=proof,
+        changes=result.changes,
+        message=proof.reason if proof else "not proved",
+    )
+
+
+def prompt_of(manifest: RunManifest) -> Prompt:
+    """The plan's prompt under the workflow's name."""
+    return Prompt.of(manifest.prompt, id=manifest.workflow_id, workflow_id=manifest.workflow_id)
+
+
+def api_of(manifest: RunManifest) -> str:
+    """How the target sends messages: ``chat`` or ``completions``."""
+    return str(getattr(manifest.target, "api", "chat"))
+
+
+def _room(manifest: RunManifest) -> int | None:
+    """Tokens that demonstrations may add: half the context of a local model, whose window is known; else no limit."""
+    return manifest.target.context // 2 if isinstance(manifest.target, LocalTarget) else None
