@@ -1,0 +1,73 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from sharpen.optimizer.statistics import (
+    mcnemar_exact,
+    mean_interval,
+    nearest_rank,
+    paired_interval,
+    smallest_provable_sample,
+    wilson,
+)
+
+counts = st.integers(0, 60)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(0.1, 100))
+def test_nearest_rank_is_an_observed_value_that_enough_values_reach(values, percent):
+    found = nearest_rank(values, percent)
+    assert found in values
+    assert sum(value <= found for value in values) >= percent / 100 * len(values) - 1e-6
+    assert nearest_rank([], percent) is None
+
+
+def test_nearest_rank_by_hand():
+    values = list(range(1, 101))
+    assert (nearest_rank(values, 95), nearest_rank(values, 99), nearest_rank([7.0], 99)) == (95, 99, 7.0)
+
+
+@given(counts, counts)
+@settings(max_examples=80, deadline=None)
+def test_mcnemar_is_the_binomial_test_on_discordant_pairs(fixed, broken):
+    expected = stats.binomtest(fixed, fixed + broken, 0.5).pvalue if fixed + broken else 1.0
+    assert mcnemar_exact(fixed, broken) == pytest.approx(expected)
+    assert mcnemar_exact(fixed, broken) == mcnemar_exact(broken, fixed)
+
+
+@pytest.mark.parametrize(("alpha", "pairs"), [(0.05, 6), (0.01, 8), (0.5, 2), (0.9, 2)])
+def test_smallest_provable_sample_is_just_provable(alpha, pairs):
+    assert smallest_provable_sample(alpha) == pairs
+    assert mcnemar_exact(pairs, 0) <= alpha
+    assert mcnemar_exact(pairs - 1, 0) > alpha
+
+
+def test_newcombes_own_example():
+    # Newcombe (1998), table III: 36 / 12 / 2 / 0 of 50 pairs, method 10
+    assert paired_interval(36, 12, 2, 0, 0.05) == pytest.approx((0.0569, 0.3404), abs=5e-4)
+
+
+@given(counts, counts, counts, counts)
+@settings(max_examples=150)
+def test_the_paired_interval_holds_the_effect_and_mirrors(both, fixed, broken, neither):
+    low, high = paired_interval(both, fixed, broken, neither, 0.05)
+    assert -1 <= low <= high <= 1
+    n = both + fixed + broken + neither
+    if n:
+        assert low - 1e-9 <= (fixed - broken) / n <= high + 1e-9
+        mirrored = paired_interval(both, broken, fixed, neither, 0.05)
+        assert mirrored == pytest.approx((-high, -low), abs=1e-9)
+
+
+def test_wilson_against_scipy():
+    expected = stats.binomtest(7, 20).proportion_ci(0.95, method="wilson")
+    assert wilson(7, 20, 1.959963984540054) == pytest.approx((expected.low, expected.high))
+    assert wilson(0, 0, 1.96) == (0.0, 1.0)
+
+
+def test_mean_interval_against_scipy():
+    differences = [0.0, 0.5, 0.25, -0.25, 1.0, 0.5]
+    expected = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert mean_interval(differences, 0.05) == pytest.approx((expected.low, expected.high))
+    assert mean_interval([0.3], 0.05) == (-1.0, 1.0)
