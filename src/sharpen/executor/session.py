@@ -1,0 +1,207 @@
+"""Several runs on open targets: one set of limits, one budget, one switch to stop them all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sharpen.config.assertions import AssertionConfig, RubricAssertion
+from sharpen.config.models import Case, RunManifest
+from sharpen.config.prompts import PromptTemplate
+from sharpen.config.targets import TargetConfig
+from sharpen.errors import EmptyDatasetError, PlanError, Problem
+from sharpen.executor.abort import AbortPolicy
+from sharpen.executor.budget import BudgetMeter, CompositeMeter
+from sharpen.executor.caller import Caller
+from sharpen.executor.models import RunExecutionResult, RunStatus
+from sharpen.executor.ports import ResponseCache, RunObserver, RunSink, RunStart
+from sharpen.executor.rendering import PromptRenderer
+from sharpen.executor.retry import RetryPolicy
+from sharpen.executor.run import Finished, Run
+from sharpen.executor.run_ids import new_run_id
+from sharpen.executor.stopping import StopSignal
+from sharpen.executor.target_pool import OpenTarget, TargetPool
+from sharpen.executor.task_runner import TaskRunner
+
+
+class ExecutionSession:
+    """``async with`` it, then ``run`` as often as needed. Targets are opened once and closed with the session.
+
+    Entering reads the data set and opens the plan's target and its judges; it raises ``PlanError``
+    (``EmptyDatasetError`` before any target is opened), other ``UserError``s, or ``RunAborted`` for a target that
+    cannot be reached. The plan's ``execution.budget`` holds for the session as a whole; ``budget`` is one more that
+    every attempt must fit in.
+    """
+
+    def __init__(
+        self,
+        manifest: RunManifest,
+        *,
+        sink: RunSink | None = None,
+        cache: ResponseCache | None = None,
+        observer: RunObserver | None = None,
+        rng: random.Random | None = None,
+        budget: BudgetMeter | None = None,
+    ) -> None:
+        self.manifest = manifest
+        self.cases: Sequence[Case] = ()
+        self._own_meter = BudgetMeter(manifest.execution.budget)
+        self.meter = CompositeMeter(self._own_meter, *([budget] if budget else []))
+        self._sink = sink
+        self._cache = cache if manifest.execution.cache else None
+        self._observer = observer
+        self._rng = rng or random.Random()
+        self._policy = RetryPolicy(max_retries=manifest.execution.max_retries)
+        self._snapshot: dict[str, Any] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = StopSignal()
+        self._run_stops: set[StopSignal] = set()
+
+    @property
+    def target_identity(self) -> Mapping[str, Any]:
+        """What is called: ``Target.identity()`` of the plan's target."""
+        return self._main.target.identity()
+
+    async def __aenter__(self) -> Self:
+        from sharpen.assertions.grading import Grader
+
+        self._loop = asyncio.get_running_loop()
+        self.cases = _checked(list(self.manifest.iter_cases()))
+        self._grader = Grader(self.manifest.assertions, self.manifest.base_dir)
+        self._targets = TargetPool(self.manifest.execution, self.manifest.base_dir)
+        try:
+            self._main = await self._targets.open(self.manifest.target)
+            await self._open_judges(self.manifest.assertions)
+        except BaseException:
+            await self._targets.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self._targets.close()
+
+    def cancel(self, reason: str = "cancelled by the user") -> None:
+        """No new call from now on: calls under way finish, all other tasks are marked cancelled. From any thread."""
+        if self._loop is None or self._loop is asyncio._get_running_loop():
+            self._cancel(reason)
+        else:
+            self._loop.call_soon_threadsafe(self._cancel, reason)
+
+    def _cancel(self, reason: str) -> None:
+        for stop in (self._stop, *self._run_stops):
+            stop.stop(RunStatus.CANCELLED, reason)
+
+    async def caller_for(self, config: TargetConfig) -> Caller:
+        """A caller of any target, on this session's limits and budget. Opens the target on first use."""
+        return self._caller(await self._targets.open(config), self._stop)
+
+    async def run(
+        self,
+        cases: Sequence[Case] | None = None,
+        prompt: PromptTemplate | None = None,
+        purpose: str = "run",
+        run_id: str | None = None,
+        parent_run_id: str | None = None,
+        finished: Finished | None = None,
+    ) -> RunExecutionResult:
+        """Run a prompt (default: the plan's) on cases (default: all) and return the result, however the run ended.
+
+        ``finished`` tasks are taken over and not called again. Raises ``UserError`` before anything is called
+        (``TemplateError``, ``EmptyDatasetError``, …) and ``StoreError`` when results cannot be saved.
+        """
+        manifest, execution = self.manifest, self.manifest.execution
+        cases = self.cases if cases is None else _checked(cases)
+        prompt = prompt or manifest.prompt
+        renderer = PromptRenderer(prompt)
+        for case in cases:
+            if case.assertions:  # a mistake in them is found before anything is called
+                self._grader.prepare(case.assertions, f"case {case.id!r}")
+                await self._open_judges(case.assertions)
+        start = RunStart(
+            run_id=run_id or new_run_id(),
+            workflow_id=manifest.workflow_id,
+            started_at=datetime.now(UTC),
+            total_tasks=len(cases) * execution.repeats,
+            purpose=purpose,
+            parent_run_id=parent_run_id,
+            manifest=self._manifest_snapshot(),
+            prompt=[{"role": message.role, "content": message.content} for message in prompt.messages],
+            target=self.target_identity,
+            case_ids=tuple(case.id for case in cases),
+        )
+        stop = StopSignal()
+        if self._stop.status is RunStatus.CANCELLED:
+            stop.stop(RunStatus.CANCELLED, self._stop.reason)
+        self._run_stops.add(stop)
+        try:
+            run = Run(
+                start, cases, execution.repeats, self._runner(renderer, stop, start.total_tasks), stop,
+                self._sink, self._observer,
+            )  # fmt: skip
+            metadata = {"purpose": purpose, "parent_run_id": parent_run_id, "prompt_hash": prompt.content_hash}
+            return await run.execute(execution.concurrency, finished or {}, metadata)
+        finally:
+            self._run_stops.discard(stop)
+
+    async def _open_judges(self, assertions: Sequence[AssertionConfig]) -> None:
+        for assertion in assertions:
+            if isinstance(assertion, RubricAssertion):
+                await self._targets.open(assertion.judge)
+
+    def _runner(self, renderer: PromptRenderer, stop: StopSignal, tasks: int) -> TaskRunner:
+        judges: dict[int, Caller] = {}
+
+        def judge_caller(config: TargetConfig) -> Caller:
+            opened = self._targets.find(config)
+            if id(opened) not in judges:
+                judges[id(opened)] = self._caller(opened, stop, tasks, "the judge")
+            return judges[id(opened)]
+
+        caller = self._caller(self._main, stop, tasks)
+        return TaskRunner(renderer, caller, self._grader, judge_caller, self.manifest.execution.repeats)
+
+    def _caller(
+        self, opened: OpenTarget, stop: StopSignal, tasks: int | None = None, subject: str = "the target"
+    ) -> Caller:
+        """A caller within a run of so many tasks; outside of any run (None) nothing can be aborted or watched."""
+        execution = self.manifest.execution
+        return Caller(
+            target=opened.target,
+            limiter=opened.limiter,
+            stop=stop,
+            meter=self.meter,
+            policy=self._policy,
+            timeout_s=execution.timeout_s,
+            max_tokens=opened.max_tokens,
+            cache=self._cache,
+            keys=opened.keys if self._cache else None,
+            abort=None if tasks is None else AbortPolicy(tasks, execution.concurrency, subject),
+            observer=None if tasks is None else self._observer,
+            rng=self._rng,
+        )
+
+    def _manifest_snapshot(self) -> dict[str, Any]:
+        """The plan as JSON-ready data, and ``source``: the plan's file (None when built in Python)."""
+        if not self._snapshot:
+            source: Path | None = self.manifest.source
+            plan = self.manifest.model_dump(mode="json", fallback=str)
+            self._snapshot = {**plan, "source": str(source) if source else None}
+        return self._snapshot
+
+
+def _checked(cases: Sequence[Case]) -> Sequence[Case]:
+    if not cases:
+        raise EmptyDatasetError(Problem("the data set holds no case", key="dataset", expected="at least one case"))
+    seen: set[str] = set()
+    for case in cases:
+        if case.id in seen:
+            raise PlanError(Problem(f"two cases have the id {case.id!r}", key="dataset", expected="unique ids"))
+        seen.add(case.id)
+    return cases
