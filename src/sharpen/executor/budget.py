@@ -48,10 +48,12 @@ class BudgetMeter:
         if limit.max_tokens is None and limit.max_cost_usd is None:
             return
         over = self._calls - self._in_flight
-        share = 1 + self._in_flight / over if over else 1.0
-        if limit.max_tokens is not None and self.tokens * share >= limit.max_tokens:
+        if over == 0:
+            return
+        # spent + under way · spent / over, written with integers where they are at hand: 7 · 10 / 7 is not always 10
+        if limit.max_tokens is not None and self.tokens * self._calls >= limit.max_tokens * over:
             raise BudgetExhausted(f"the budget of {limit.max_tokens} tokens (max_tokens) is spent: {self.tokens} used")
-        if limit.max_cost_usd is not None and _reached(self.cost * share, limit.max_cost_usd):
+        if limit.max_cost_usd is not None and _reached(self.cost * self._calls / over, limit.max_cost_usd):
             raise BudgetExhausted(
                 f"the budget of {limit.max_cost_usd:g} USD (max_cost_usd) is spent: {self.cost:.6g} USD used"
             )

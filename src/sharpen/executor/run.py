@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -45,8 +45,10 @@ class Run:
         self._lost: list[str] = []
         self._broken: Exception | None = None
 
-    async def execute(self, workers: int, finished: Finished, metadata: Mapping[str, Any]) -> RunExecutionResult:
-        """Run what is not ``finished`` with so many workers and return the result.
+    async def execute(
+        self, workers: int, finished: Finished, metadata: Callable[[], dict[str, Any]]
+    ) -> RunExecutionResult:
+        """Run what is not ``finished`` with so many workers and return the result. ``metadata`` is asked at the end.
 
         Raises ``StoreError`` when a result could not be saved; calls under way are finished (and saved, where that
         still works) first.
@@ -70,7 +72,7 @@ class Run:
             task_results=tuple(result for result in self._results if result is not None),
             status=status,
             stop_reason=None if status is RunStatus.COMPLETED else self._stop.reason,
-            metadata=dict(metadata),
+            metadata=metadata(),
         )
         await self._store(
             self._sink.finish_run(result) if self._sink else None, "all results are saved, but not the run's end"
@@ -105,7 +107,8 @@ class Run:
             result = self._runner.cancelled(case, repeat, stop)
         else:
             result = await self._runner.run(case, repeat)
-        if self._sink and not await self._saved(result):
+        never_called = result.status is TaskStatus.CANCELLED and result.attempts == 0
+        if self._sink and not never_called and not await self._saved(result):  # the end of the run saves those
             return
         self._results[index] = result
         self._statistics.add(result)
@@ -119,14 +122,18 @@ class Run:
         except Exception as error:  # noqa: BLE001 - a full disk, a lost connection, a locked file: all end the run
             self._broken = self._broken or error
             self._stop.stop(RunStatus.ABORTED, f"results cannot be saved: {error}")
-            if result.status.completed:
+            if result.attempts:
                 self._lost.append(result.task_id)
             return False
         return True
 
     def _lost_results(self) -> StoreError:
         named = ", ".join(self._lost[:5]) + (", …" if len(self._lost) > 5 else "")
-        lost = f"lost the results of {len(self._lost)} finished tasks ({named})" if self._lost else "no result is lost"
+        lost = (
+            f"lost the results of {len(self._lost)} tasks that were called ({named})"
+            if self._lost
+            else "no result is lost"
+        )
         return StoreError(f"run {self._start.run_id!r} stopped, its results cannot be saved ({lost}): {self._broken}")
 
     async def _store(self, saving: Any, what: str) -> None:

@@ -145,8 +145,7 @@ class ExecutionSession:
                 start, cases, execution.repeats, self._runner(renderer, stop, start.total_tasks), stop,
                 self._sink, self._observer,
             )  # fmt: skip
-            metadata = {"purpose": purpose, "parent_run_id": parent_run_id, "prompt_hash": prompt.content_hash}
-            return await run.execute(execution.concurrency, finished or {}, metadata)
+            return await run.execute(execution.concurrency, finished or {}, lambda: self._metadata(start, prompt))
         finally:
             self._run_stops.discard(stop)
 
@@ -186,6 +185,19 @@ class ExecutionSession:
             observer=None if tasks is None else self._observer,
             rng=self._rng,
         )
+
+    def _metadata(self, start: RunStart, prompt: PromptTemplate) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "purpose": start.purpose,
+            "parent_run_id": start.parent_run_id,
+            "prompt_hash": prompt.content_hash,
+        }
+        unpriced, limit = self._own_meter.unpriced_calls, self._own_meter.budget.max_cost_usd
+        if unpriced and limit is not None:
+            found["warnings"] = [
+                f"max_cost_usd {limit:g} could not be kept: the price of {unpriced} calls is unknown; set target.price"
+            ]
+        return found
 
     def _manifest_snapshot(self) -> dict[str, Any]:
         """The plan as JSON-ready data, and ``source``: the plan's file (None when built in Python)."""

@@ -1,0 +1,71 @@
+from sharpen.errors import ErrorKind
+from sharpen.executor.abort import AbortPolicy
+from sharpen.targets.base import Failure
+
+
+def fail(kind: ErrorKind, message: str = "no", status: int | None = None) -> Failure:
+    return Failure(kind, message, http_status=status)
+
+
+NO_CONNECTION, TIMEOUT = fail(ErrorKind.CONNECTION, "refused"), fail(ErrorKind.TIMEOUT)
+NOT_FOUND = fail(ErrorKind.BAD_REQUEST, "no model 'x'", 404)
+
+
+def test_a_wrong_key_ends_the_run_at_once_even_after_successes() -> None:
+    policy = AbortPolicy(100)
+    policy.success()
+    assert policy.failure(fail(ErrorKind.AUTHENTICATION, "wrong key"), final=True) == (
+        "the target refuses the credentials: wrong key"
+    )
+
+
+def test_an_unreachable_server_ends_the_run_when_the_first_call_has_used_its_retries() -> None:
+    policy = AbortPolicy(100, concurrency=16)
+    assert [policy.failure(NO_CONNECTION, final=False) for _ in range(30)] == [None] * 30
+    assert policy.failure(NO_CONNECTION, final=True) == "cannot reach the target: refused"
+
+
+def test_without_retries_three_tasks_prove_it_or_all_there_are() -> None:
+    policy = AbortPolicy(100)
+    assert [policy.failure(NO_CONNECTION, final=True) is None for _ in range(3)] == [True, True, False]
+    assert AbortPolicy(1).failure(NO_CONNECTION, final=True)
+
+
+def test_a_server_that_answers_in_any_way_is_reachable() -> None:
+    policy = AbortPolicy(100, concurrency=4)
+    assert policy.failure(TIMEOUT, final=False) is None
+    assert [policy.failure(NO_CONNECTION, final=True) for _ in range(9)] == [None] * 9
+    assert "10 calls in a row" in (policy.failure(NO_CONNECTION, final=True) or "")
+
+
+def test_a_server_that_is_gone_is_noticed_by_as_many_failures_in_a_row_as_calls_run_together() -> None:
+    policy = AbortPolicy(1000, concurrency=32)
+    policy.success()
+    assert all(policy.failure(NO_CONNECTION, final=True) is None for _ in range(31))
+    policy.success()
+    assert all(policy.failure(NO_CONNECTION, final=True) is None for _ in range(31))
+    assert "32 calls in a row could not connect: refused" in (policy.failure(NO_CONNECTION, final=True) or "")
+
+
+def test_the_same_refusal_of_the_first_three_calls_ends_the_run() -> None:
+    policy = AbortPolicy(100, subject="the judge")
+    assert policy.failure(NOT_FOUND, final=True) is None
+    assert policy.failure(NOT_FOUND, final=True) is None
+    assert policy.failure(NOT_FOUND, final=True) == "the judge refuses every request: no model 'x'"
+
+
+def test_refusals_that_differ_or_follow_a_success_are_the_cases_own() -> None:
+    different = AbortPolicy(100)
+    assert all(different.failure(fail(ErrorKind.BAD_REQUEST, f"bad {n}"), final=True) is None for n in range(9))
+    mixed = AbortPolicy(100)
+    mixed.failure(TIMEOUT, final=True)
+    assert all(mixed.failure(NOT_FOUND, final=True) is None for _ in range(9))
+    answered = AbortPolicy(100)
+    answered.success()
+    assert all(answered.failure(NOT_FOUND, final=True) is None for _ in range(9))
+
+
+def test_failures_of_single_cases_never_end_a_run() -> None:
+    policy = AbortPolicy(100)
+    for kind in set(ErrorKind) - {ErrorKind.AUTHENTICATION, ErrorKind.CONNECTION, ErrorKind.BAD_REQUEST}:
+        assert all(policy.failure(fail(kind), final=True) is None for _ in range(50))

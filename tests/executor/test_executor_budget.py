@@ -1,0 +1,106 @@
+import asyncio
+import random
+from contextlib import suppress
+
+import pytest
+from executor_kit import run_virtual
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sharpen.config.models import Budget
+from sharpen.errors import BudgetExhausted
+from sharpen.executor.budget import BudgetMeter, CompositeMeter, Meter
+
+
+async def _spend(meter: Meter, workers: int, each: tuple[int, float | None], seed: int = 0) -> int:
+    """Workers that call until the budget says no; the most calls that were under way together."""
+    rng, in_flight, most = random.Random(seed), 0, 0
+
+    async def worker() -> None:
+        nonlocal in_flight, most
+        for _ in range(100):
+            meter.reserve()
+            in_flight += 1
+            most = max(most, in_flight)
+            await asyncio.sleep(rng.random())
+            in_flight -= 1
+            meter.settle(*each)
+
+    async def until_spent() -> None:
+        with suppress(BudgetExhausted):
+            await worker()
+
+    await asyncio.gather(*(until_spent() for _ in range(workers)))
+    return most
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 99))
+def test_the_number_of_calls_is_exact_whatever_runs_side_by_side(limit: int, workers: int, seed: int) -> None:
+    meter = BudgetMeter(Budget(max_calls=limit))
+    run_virtual(_spend(meter, workers, (1, 0.0), seed))
+    assert meter.calls_made() == min(limit, workers * 100)
+    assert meter.calls_left() == limit - meter.calls_made()
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 500), st.integers(1, 20), st.integers(1, 20), st.integers(0, 99))
+def test_tokens_are_overshot_by_calls_under_way_at_most(limit: int, workers: int, each: int, seed: int) -> None:
+    meter = BudgetMeter(Budget(max_tokens=limit))
+    most = run_virtual(_spend(meter, workers, (each, None), seed))
+    assert min(limit, workers * 100 * each) <= meter.tokens <= limit - 1 + most * each
+
+
+def test_calls_alike_spend_a_token_or_usd_budget_exactly() -> None:
+    tokens, usd = BudgetMeter(Budget(max_tokens=100)), BudgetMeter(Budget(max_cost_usd=1.0))
+    for meter in (tokens, usd):
+        run_virtual(_spend(meter, 1, (10, 0.1)))
+        assert meter.calls_made() == 10
+    meter = BudgetMeter(Budget(max_tokens=100))
+    run_virtual(_spend(meter, 5, (10, None)))
+    assert meter.tokens == 100  # what is under way is counted, at the mean of what is over
+
+
+def test_messages_say_which_limit_and_how_much() -> None:
+    meter = BudgetMeter(Budget(max_calls=1))
+    meter.reserve()
+    with pytest.raises(BudgetExhausted, match=r"budget of 1 calls \(max_calls\)"):
+        meter.reserve()
+    meter = BudgetMeter(Budget(max_tokens=10))
+    meter.reserve()
+    meter.settle(12, None)
+    with pytest.raises(BudgetExhausted, match=r"10 tokens .* 12 used"):
+        meter.reserve()
+    meter = BudgetMeter(Budget(max_cost_usd=0.5))
+    meter.reserve()
+    meter.settle(12, 0.75)
+    with pytest.raises(BudgetExhausted, match=r"0.5 USD .* 0.75 USD used"):
+        meter.reserve()
+    assert meter.calls_made() == 1
+
+
+def test_an_unknown_price_is_counted_as_unknown_and_never_as_zero_or_enough() -> None:
+    meter = BudgetMeter(Budget(max_cost_usd=0.5))
+    for _ in range(3):
+        meter.reserve()
+        meter.settle(12, None)
+    assert (meter.unpriced_calls, meter.cost, meter.tokens) == (3, 0.0, 36)
+
+
+def test_no_budget_sets_no_limit() -> None:
+    meter = BudgetMeter()
+    run_virtual(_spend(meter, 2, (1000, 1000.0)))
+    assert (meter.calls_made(), meter.calls_left()) == (200, None)
+    assert CompositeMeter(meter).calls_left() is None
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 8))
+def test_several_budgets_reserve_all_or_nothing(first: int, second: int, workers: int) -> None:
+    meters = BudgetMeter(Budget(max_calls=first)), BudgetMeter(Budget(max_calls=second))
+    both = CompositeMeter(*meters)
+    run_virtual(_spend(both, workers, (1, 0.0)))
+    assert [meter.calls_made() for meter in meters] == [min(first, second)] * 2
+    assert both.calls_made() == min(first, second)
+    assert both.calls_left() == 0
+    assert [meter.tokens for meter in meters] == [both.calls_made()] * 2
