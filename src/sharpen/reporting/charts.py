@@ -1,0 +1,209 @@
+"""Charts as inline SVG: pure functions from numbers to text. Colours and fonts come from the page's style sheet.
+
+Every chart carries a title and a description in words. Texts are escaped here; nothing else that comes from a user
+enters a chart. No ``style`` attribute is used, so that the page's content security policy can forbid them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+from sharpen.reporting import figures as fig
+from sharpen.reporting.text import for_page
+
+WIDTH = 400
+LABEL = 84  # room for a series' name
+RIGHT = 54  # room for a value
+
+
+Role = Literal["base", "next"]
+"""Whose numbers these are: the baseline's or the candidate's (a lone run's too). Picks the colour."""
+Bar = tuple[Role, float, str]
+"""Whose, how much, and the label to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Named numbers."""
+
+    name: str
+    role: Role
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """``passed`` of ``total``."""
+
+    name: str
+    role: Role
+    passed: float
+    total: int
+
+
+def wilson_interval(passed: float, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Score interval of a proportion (E. B. Wilson, JASA 22, 1927, p. 209); ``z`` 1.96 gives 95 %."""
+    if total == 0:
+        return 0.0, 1.0
+    rate, square = passed / total, z * z
+    middle = (rate + square / (2 * total)) / (1 + square / total)
+    half = z / (1 + square / total) * math.sqrt(rate * (1 - rate) / total + square / (4 * total * total))
+    return max(0.0, min(rate, middle - half)), min(1.0, max(rate, middle + half))
+
+
+def pass_rates(rates: Sequence[Rate]) -> str:
+    """One row for each prompt: the rate as a dot on 0–100 %, its 95 % Wilson interval as a line."""
+    rows, words = [], []
+    scale = _Scale(0, 1, LABEL, WIDTH - RIGHT)
+    for index, item in enumerate(rates):
+        y = 20 + index * 36
+        rate = item.passed / item.total if item.total else 0.0
+        low, high = wilson_interval(item.passed, item.total)
+        x0, x1, x = scale(low), scale(high), scale(rate)
+        rows += [
+            _text(0, y + 4, item.name, "label"),
+            f'<line class="track" x1="{scale(0)}" x2="{scale(1)}" y1="{y}" y2="{y}"/>',
+            f'<line class="range {item.role}" x1="{x0}" x2="{x1}" y1="{y}" y2="{y}"/>',
+            f'<circle class="dot {item.role}" cx="{x}" cy="{y}" r="5.5"/>',
+            _text(WIDTH, y + 4, fig.percent(rate), "value", "end"),
+        ]
+        words.append(f"{item.name} {fig.percent(rate)} of {item.total:,}, {_interval(low, high)}")
+    bottom = 20 + len(rates) * 36
+    ticks = [(share, f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)]
+    return _svg("Pass rate", "; ".join(words), bottom + 8, [_axis(scale, ticks, bottom - 12), *rows])
+
+
+def effect(value: float, low: float, high: float, level: str) -> str:
+    """The difference of two pass rates with its interval, against no difference at all."""
+    reach = max(0.1, math.ceil(max(abs(low), abs(high)) * 10) / 10)
+    start = -reach if low < 0 else -reach / 5
+    scale = _Scale(start, reach if high > 0 else reach / 5, 10, WIDTH - 10)
+    tone = "good" if low > 0 else "bad" if high < 0 else "flat"
+    step = next(size for size in (0.05, 0.1, 0.2, 0.25, 0.5) if (scale.high - scale.low) / size <= 6 or size == 0.5)
+    first = math.ceil(scale.low / step - 1e-9)
+    ticks = [
+        (number * step, fig.signed(number * step * 100, 0))
+        for number in range(first, math.floor(scale.high / step + 1e-9) + 1)
+    ]
+    parts = [
+        _axis(scale, ticks, 44),
+        f'<line class="zero" x1="{scale(0)}" x2="{scale(0)}" y1="6" y2="44"/>',
+        f'<line class="range {tone}" x1="{scale(low)}" x2="{scale(high)}" y1="24" y2="24"/>',
+        f'<line class="range {tone}" x1="{scale(low)}" x2="{scale(low)}" y1="18" y2="30"/>',
+        f'<line class="range {tone}" x1="{scale(high)}" x2="{scale(high)}" y1="18" y2="30"/>',
+        f'<circle class="dot {tone}" cx="{scale(value)}" cy="24" r="6"/>',
+    ]
+    words = f"{fig.points(value)}, {level} interval {fig.signed(low * 100)} to {fig.signed(high * 100)} points"
+    return _svg("Difference of the pass rates", words, 66, parts)
+
+
+def histogram(series: Sequence[Series], bins: int = 24) -> str:
+    """Latencies in ms. All series share the bins; what is above twice the 95th percentile falls into the last one."""
+    pooled = sorted(value for item in series for value in item.values)
+    if not pooled:
+        return ""
+    cap = min(pooled[-1], 2 * pooled[math.ceil(len(pooled) * 0.95) - 1])
+    step = _nice((cap or 1.0) / bins)
+    bins = max(1, math.ceil((cap or 1.0) / step))
+    counts = [[0] * bins for _ in series]
+    for numbers, item in zip(counts, series, strict=True):
+        for value in item.values:
+            numbers[min(bins - 1, int(value / step))] += 1
+    shares = [[n / max(1, len(item.values)) for n in row] for row, item in zip(counts, series, strict=True)]
+    top, base = max(max(row) for row in shares) or 1.0, 122
+    scale = _Scale(0, bins * step, 4, WIDTH - 4)
+    width = (scale(step) - scale(0)) / len(series)
+    parts = []
+    for position, (item, row) in enumerate(zip(series, shares, strict=True)):
+        for index, share in enumerate(row):
+            if share:
+                height = share / top * 106
+                x = scale(index * step) + position * width
+                parts.append(
+                    f'<rect class="bar {item.role}" x="{x:.1f}" y="{base - height:.1f}" '
+                    f'width="{max(1.0, width - 1):.1f}" height="{height:.1f}" rx="1"/>'
+                )
+    marks = [bins * step * share for share in (0, 0.25, 0.5, 0.75, 1)]
+    ticks = [(mark, fig.milliseconds(mark) if mark else "0") for mark in marks]
+    if pooled[-1] > bins * step:
+        ticks[-1] = (ticks[-1][0], f"{ticks[-1][1]} +")
+    words = "; ".join(
+        f"{item.name}: {fig.plural(len(item.values), 'call')}, median {fig.milliseconds(median(item.values))}"
+        for item in series
+        if item.values
+    )
+    return _svg("Latency", words, base + 24, [_axis(scale, ticks, base), *parts])
+
+
+def bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]], *, shared_scale: bool = True) -> str:
+    """Horizontal bars from 0. Groups of different units (``shared_scale=False``) are each drawn to their own scale."""
+    overall = max((value for _, row in groups for _, value, _ in row), default=0.0)
+    left, reach = 128, WIDTH - 74 - 128
+    parts, words, y = [], [], 4.0
+    for name, row in groups:
+        top = (overall if shared_scale else max((value for _, value, _ in row), default=0.0)) or 1.0
+        parts.append(_text(0, y + len(row) * 9 + 2, name, "label"))
+        for role, value, shown in row:
+            length = max(value / top * reach, 1.5 if value else 0.0)
+            parts.append(f'<rect class="bar {role}" x="{left}" y="{y:g}" width="{length:.1f}" height="14" rx="2"/>')
+            parts.append(_text(round(left + length + 6, 1), y + 11.5, shown, "value"))
+            y += 18
+        words.append(f"{name}: {', '.join(shown for _, _, shown in row)}")
+        y += 10
+    return _svg(title, "; ".join(words), max(y - 6, 10), parts)
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The middle value; None of nothing."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """A number of ``low``…``high`` → a horizontal position of ``left``…``right``."""
+
+    low: float
+    high: float
+    left: float
+    right: float
+
+    def __call__(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.left + min(1.0, max(0.0, share)) * (self.right - self.left), 1)
+
+
+def _nice(step: float) -> float:
+    """The next step of the form 1, 2, 2.5 or 5 × 10^n: bins and ticks fall on round numbers."""
+    size = 10.0 ** math.floor(math.log10(step))
+    return next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= step * (1 - 1e-9))
+
+
+def _interval(low: float, high: float) -> str:
+    return f"95% interval {fig.percent(low)} to {fig.percent(high)}"
+
+
+def _axis(scale: _Scale, ticks: Sequence[tuple[float, str]], y: float) -> str:
+    parts = [f'<line class="axis" x1="{scale.left}" x2="{scale.right}" y1="{y}" y2="{y}"/>']
+    for position, (value, label) in enumerate(ticks):
+        x = scale(value)
+        edge = "start" if x < 14 and position == 0 else "end" if x > WIDTH - 14 else "middle"
+        parts.append(_text(x, y + 16, label, "tick", edge))
+    return "".join(parts)
+
+
+def _text(x: float, y: float, text: str, role: str, anchor: str = "start") -> str:
+    place = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text class="{role}" x="{x:g}" y="{y:g}"{place}>{escape(for_page(text))}</text>'
+
+
+def _svg(title: str, words: str, height: float, parts: Sequence[str]) -> str:
+    label = escape(f"{title}. {for_page(words)}")
+    return f'<svg class="chart" role="img" viewBox="0 0 {WIDTH} {height:g}" aria-label="{label}">{"".join(parts)}</svg>'

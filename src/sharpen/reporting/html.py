@@ -1,0 +1,242 @@
+"""One self-contained HTML file: nothing is requested from anywhere, and nothing that a model wrote can run.
+
+Everything is escaped by the template environment; charts alone arrive as markup, and escape for themselves. The
+content security policy names the hashes of the one style sheet and the one script and forbids all else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from sharpen.config.models import Case
+from sharpen.executor.models import RunExecutionResult
+from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
+from sharpen.reporting import chart_data, comparison, verdict
+from sharpen.reporting import figures as fig
+from sharpen.reporting.cases import AttemptView, CaseView, case_views
+from sharpen.reporting.prompt_diff import diff_prompts
+from sharpen.reporting.text import cut, for_page, one_line
+
+EXCERPT = 400
+
+
+def render_run_html(
+    result: RunExecutionResult,
+    report: TestExecutionReport | None,
+    decision: Decision | None,
+    cases: Sequence[Case],
+    *,
+    title: str | None = None,
+) -> str:
+    """The page of a single run."""
+    rows = case_views(cases, result)
+    statistics = result.statistics
+    passed = f"{statistics.succeeded_tasks:,} of {statistics.total_tasks:,}"
+    seconds = (result.finished_at - result.started_at).total_seconds()
+    facts = [
+        ("Passed", fig.percent(statistics.success_rate), passed),
+        ("Latency, mean", fig.milliseconds(_mean_ms(result)), _p95(report)),
+        ("Tokens per request", fig.count(_per_request(result)), f"{statistics.total_tokens:,} in all"),
+        ("Cost", fig.usd(statistics.total_cost), "the price is unknown" if statistics.total_cost is None else ""),
+        ("Took", fig.duration(seconds), _retries(statistics.total_retries, statistics.cached_tasks)),
+    ]
+    if statistics.judge.calls:
+        facts.append(("Judge", fig.usd(statistics.judge.cost), fig.plural(statistics.judge.calls, "call")))
+    return _page(
+        "run.html.j2",
+        title=title or f"{result.workflow_id}: run {result.run_id}",
+        workflow=result.workflow_id,
+        kind="test run",
+        verdict=verdict.of_run(result, report, decision),
+        facts=facts,
+        decision=decision,
+        charts=chart_data.of_run(result),
+        sections=[*([("decision", "Decision")] if decision else []), ("charts", "Measurements"), ("cases", "Cases")],
+        footer=[("Run", result.run_id), ("Started", _moment(result.started_at)), *_made_by()],
+        **_case_filters(rows, compared=False),
+    )
+
+
+def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case], *, title: str | None = None) -> str:
+    """The page of a whole optimization: the verdict, its evidence, the prompt's diff and every case."""
+    split_of = {case_id: name for name, ids in outcome.split.items() for case_id in ids}
+    rows = case_views(cases, outcome.baseline_run, outcome.holdout_run, split_of)
+    proof, result = outcome.verification, outcome.result
+    level = f"{(1 - proof.alpha) * 100:g}%" if proof else ""
+    effect = chart_data.effect(proof, level) if proof else None
+    order = {"winner": 0, "finalist": 1, "dropped": 2, "unevaluated": 3}
+    sections = [
+        ("comparison", "Evidence", proof),
+        ("prompt", "Prompt", result),
+        ("candidates", "Candidates", outcome.candidates),
+        ("decision", "Decision", True),
+        ("charts", "Measurements", True),
+        ("cases", "Cases", True),
+    ]
+    return _page(
+        "optimization.html.j2",
+        title=title or f"{outcome.workflow_id}: optimization {outcome.run_id}",
+        workflow=outcome.workflow_id,
+        kind="prompt optimization",
+        outcome=outcome,
+        verdict=verdict.of_optimization(outcome),
+        effect=effect,
+        effect_title=f"Difference in points, {level} interval",
+        facts=_outcome_facts(outcome),
+        comparison=comparison.metric_rows(proof.baseline, proof.candidate) if proof else [],
+        diffs=diff_prompts(result.original_prompt, result.optimized_prompt) if result else [],
+        prompt_note=_prompt_note(outcome),
+        candidates=sorted(
+            outcome.candidates,
+            key=lambda item: (order[item.status], -(item.dev.success_rate if item.dev else 0.0)),
+        ),
+        charts=chart_data.of_optimization(outcome),
+        key=("Baseline", "Candidate") if outcome.holdout_run else None,
+        sections=[(anchor, name) for anchor, name, there in sections if there],
+        splits=[(name, len(ids)) for name, ids in outcome.split.items()],
+        footer=[("Run", outcome.run_id), ("Started", _moment(outcome.started_at)), *_made_by()],
+        **_case_filters(rows, compared=outcome.holdout_run is not None),
+    )
+
+
+def _outcome_facts(outcome: OptimizationOutcome) -> list[tuple[str, str, str]]:
+    baseline, proof = outcome.baseline, outcome.verification
+    facts = [
+        ("Baseline", fig.percent(baseline.success_rate), f"of all {fig.plural(baseline.total_tests, 'test')}"),
+    ]
+    if proof:
+        facts.append(("Fixed", f"{proof.fixed:,}", "failed before, pass now"))
+        facts.append(("Broken", f"{proof.broken:,}", "passed before, fail now"))
+    seconds = (outcome.finished_at - outcome.started_at).total_seconds()
+    facts += [
+        ("Calls", fig.count(outcome.calls), f"{fig.compact(outcome.tokens)} tokens"),
+        ("Cost", fig.usd(outcome.cost), "the price is unknown" if outcome.cost is None else ""),
+        ("Took", fig.duration(seconds), ""),
+    ]
+    return facts
+
+
+def _prompt_note(outcome: OptimizationOutcome) -> str:
+    if outcome.result is None:
+        return ""
+    name = (
+        f"version {outcome.version}" if outcome.version else f"draft {outcome.draft}" if outcome.draft else "candidate"
+    )
+    return f"baseline → {name}, by {outcome.result.strategy}"
+
+
+def _case_filters(rows: Sequence[CaseView], *, compared: bool) -> dict[str, Any]:
+    states, changes = Counter(row.state for row in rows), Counter(row.change for row in rows)
+    filters = [
+        ("all", "All", len(rows)),
+        ("passed", "Passed", states["passed"]),
+        ("failed", "Failed", states["failed"]),
+    ]
+    if states["skipped"]:
+        filters.append(("skipped", "Not run", states["skipped"]))
+    if compared:
+        filters += [("fixed", "Fixed", changes["fixed"]), ("broken", "Broken", changes["broken"])]
+    kinds = Counter(kind for row in rows for kind in row.kinds)
+    return {"rows": rows, "filters": filters, "kinds": kinds.most_common()}
+
+
+def _mean_ms(result: RunExecutionResult) -> float | None:
+    statistics = result.statistics
+    return statistics.avg_execution_time * 1000 if statistics.completed_tasks else None
+
+
+def _p95(report: TestExecutionReport | None) -> str:
+    return f"p95 {fig.milliseconds(report.p95_response_time_ms)}" if report and report.p95_response_time_ms else ""
+
+
+def _per_request(result: RunExecutionResult) -> float | None:
+    done = result.statistics.completed_tasks
+    return round(result.statistics.total_tokens / done, 1) if done else None
+
+
+def _retries(retries: int, cached: int) -> str:
+    parts = [
+        f"{retries:,} {'retry' if retries == 1 else 'retries'}" if retries else "",
+        f"{cached:,} cached" if cached else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _moment(when: datetime) -> str:
+    return when.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
+
+
+def _made_by() -> list[tuple[str, str]]:
+    from sharpen import __version__
+
+    return [("Made by sharpen", __version__)]
+
+
+def _said(attempts: Sequence[AttemptView]) -> str:
+    """The first answer in a few words, or why there is none."""
+    if not attempts:
+        return ""
+    first = attempts[0]
+    if first.output is not None:
+        return one_line(first.output.text, 48)
+    return first.failures[0].name.replace("_", " ") if first.failures else first.status.value
+
+
+def _page(template: str, **context: Any) -> str:
+    css, js = _asset("report.css"), _asset("report.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            css=Markup(css),  # noqa: S704 - our own file, no user text in it
+            js=Markup(js),  # noqa: S704 - as above
+            policy=Markup(policy),  # noqa: S704 - hashes and keywords
+            **context,
+        )
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("sharpen.reporting", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: for_page(value) if type(value) is str else value,  # every text, wherever it came from
+    )
+    environment.filters |= {
+        "ms": fig.milliseconds,
+        "usd": fig.usd,
+        "count": fig.count,
+        "percent": fig.percent,
+        "plural": fig.plural,
+        "number": lambda value: f"{value:,.4g}",
+        "excerpt": lambda text: cut(text, EXCERPT)[0] + ("…" if len(text) > EXCERPT else ""),
+        "said": _said,
+    }
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("sharpen.reporting").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,59 @@
+"""Results as one JSON document: the models as they are, under the keys that scripts rely on. Pure.
+
+Valid JSON always: a NaN or infinity that a user's metadata brought along becomes null, a lone surrogate U+FFFD.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from pydantic import BaseModel
+
+from sharpen.executor.models import RunExecutionResult
+from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
+
+
+def run_document(
+    result: RunExecutionResult, report: TestExecutionReport | None, decision: Decision | None
+) -> dict[str, Any]:
+    """Keys ``run``, ``report``, ``decision``; the last two are null when the run held nothing to judge."""
+    return {"run": _plain(result), "report": _plain(report), "decision": _plain(decision)}
+
+
+def optimization_document(outcome: OptimizationOutcome) -> dict[str, Any]:
+    """The outcome's fields under their own names, the evidence before the raw runs.
+
+    ``result`` is null when nothing was worth it, ``version`` is null unless the proof accepted it. Times are ISO 8601,
+    cost is in USD (null: unknown). ``candidates`` carry their scores (``dev``) and the ``calls`` each used.
+    """
+    document: dict[str, Any] = _plain(outcome)
+    first = ("run_id", "workflow_id", "version", "draft", "stop_reason", "calls", "tokens", "cost", "baseline")
+    last = ("baseline_run", "holdout_run")
+    middle = tuple(key for key in document if key not in first + last)
+    return {key: document[key] for key in first + middle + last}
+
+
+def dumps(document: Any) -> str:
+    """The text of a document, indented, in UTF-8 letters. A NaN that slipped through would raise ``ValueError``."""
+    return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def _plain(model: BaseModel | None) -> Any:
+    return None if model is None else _valid(model.model_dump(mode="python"))
+
+
+def _valid(value: Any) -> Any:
+    """JSON values only. Not left to ``mode="json"``: that raises on the odd object in a user's metadata."""
+    if isinstance(value, str):
+        return str(value).encode("utf-8", "replace").decode() if not value.isascii() else str(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(_valid(str(key))): _valid(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_valid(item) for item in value]
+    return value.isoformat() if hasattr(value, "isoformat") else _valid(str(value))

@@ -1,0 +1,117 @@
+"""A summary the size of a pull-request comment, in GitHub's Markdown. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sharpen.config.models import Case
+from sharpen.executor.models import RunExecutionResult
+from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
+from sharpen.reporting import comparison, verdict
+from sharpen.reporting import figures as fig
+from sharpen.reporting.cases import CaseView, case_views
+from sharpen.reporting.prompt_diff import diff_prompts
+from sharpen.reporting.text import for_page, one_line
+
+SHOWN = 10
+_MARK = {"old": "-", "new": "+", "gap": "@ ", "same": " "}
+DIFF_LINES = 120
+_SPECIAL = re.compile(r"[\\`*_\[\]~$]|^[-+#]")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"})
+_SIGN = {"good": "✅", "bad": "❌", "warn": "⚠️", "neutral": "ℹ️"}
+
+
+def run_markdown(
+    result: RunExecutionResult,
+    report: TestExecutionReport | None,
+    decision: Decision | None,
+    cases: Sequence[Case] = (),
+) -> str:
+    """Verdict, figures and the first failing cases."""
+    rows = [(name, value) for name, value in comparison.run_figures(result, report) if value != fig.NOTHING]
+    failing = [row for row in case_views(cases, result) if row.state == "failed"]
+    return _join(
+        _head(result.workflow_id, verdict.of_run(result, report, decision)),
+        _table(("Measure", "Value"), rows, right=1),
+        _failing(failing),
+        f"Run `{_code(result.run_id)}`",
+    )
+
+
+def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = ()) -> str:
+    """Verdict, baseline against candidate, the prompt's diff, and what broke."""
+    proof, result = outcome.verification, outcome.result
+    parts = [_head(outcome.workflow_id, verdict.of_optimization(outcome))]
+    if proof:
+        rows = [
+            (row.name, row.baseline, row.candidate, row.difference)
+            for row in comparison.metric_rows(proof.baseline, proof.candidate)
+        ]
+        parts.append(_table(("Measure", "Baseline", "Candidate", "Difference"), rows, right=3))
+    if result:
+        lines = [
+            _MARK[line.kind] + "".join(part.text for part in line.segments)
+            for message in diff_prompts(result.original_prompt, result.optimized_prompt)
+            for line in message.lines
+        ]
+        if len(lines) > DIFF_LINES:
+            lines = [*lines[:DIFF_LINES], f"@{len(lines) - DIFF_LINES:,} more lines"]
+        parts.append(f"<details><summary>Prompt diff</summary>\n\n{_fenced(lines)}\n\n</details>")
+    split_of = {case_id: name for name, ids in outcome.split.items() for case_id in ids}
+    views = case_views(cases, outcome.baseline_run, outcome.holdout_run, split_of)
+    parts.append(_failing([row for row in views if row.change == "broken"], "Broken by the candidate"))
+    spent = f"{outcome.calls:,} calls, {outcome.tokens:,} tokens, {fig.usd(outcome.cost)}"
+    parts.append(f"Run `{_code(outcome.run_id)}` · {_escape(spent)}")
+    return _join(*parts)
+
+
+def _head(workflow: str, text: verdict.VerdictText) -> str:
+    notes = "".join(f"\n- {_cell(note)}" for note in text.notes)
+    return f"### {_SIGN[text.tone]} {_cell(workflow)}: {_cell(text.headline)}\n\n{_cell(text.detail)}\n{notes}"
+
+
+def _failing(rows: Sequence[CaseView], title: str = "Failing cases") -> str:
+    if not rows:
+        return ""
+    table = []
+    for row in rows[:SHOWN]:
+        attempt = next((item for item in row.current if item.failures), row.current[0])
+        said = one_line(attempt.output.text, 60) if attempt.output else attempt.status.value
+        why = "; ".join(f"{failure.name}: {failure.reason}" for failure in attempt.failures)
+        table.append((row.id, said, one_line(why, 120)))
+    more = f"\n\n… and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+    return f"#### {title} ({len(rows):,})\n\n{_table(('Case', 'Output', 'Why'), table)}{more}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int = 0) -> str:
+    """``right``: so many of the last columns hold figures and are aligned to the right."""
+    marks = ["---"] * (len(header) - right) + ["---:"] * right
+    lines = [header, marks, *([_cell(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """One line in which nothing is markup, mentions nobody and breaks no table."""
+    return _escape(" ".join(for_page(text).split()))
+
+
+def _escape(text: str) -> str:
+    text = _SPECIAL.sub(r"\\\g<0>", text).translate(_ENTITIES)
+    text = text.replace("://", "&#58;//").replace("www.", "www&#46;")  # bare addresses would become links
+    return text.replace("@", "@\u200b")  # an entity would not do: mentions are looked for after parsing
+
+
+def _code(text: str) -> str:
+    return " ".join(for_page(text).replace("`", "'").split())
+
+
+def _fenced(lines: Sequence[str]) -> str:
+    """A fence longer than any run of backquotes inside."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}diff\n" + "\n".join(lines) + f"\n{fence}"
+
+
+def _join(*parts: str) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"

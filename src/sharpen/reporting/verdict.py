@@ -1,0 +1,114 @@
+"""What a report says first: one headline, one honest sentence, and how good the news is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sharpen.executor.models import RunExecutionResult, RunStatus
+from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport, Verification
+from sharpen.reporting import figures as fig
+
+Tone = Literal["good", "bad", "warn", "neutral"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictText:
+    """``label`` fits a badge, ``headline`` a title, ``detail`` holds the evidence in a sentence or two."""
+
+    tone: Tone
+    label: str
+    headline: str
+    detail: str = ""
+    notes: tuple[str, ...] = ()
+
+
+_STOPPED = {
+    RunStatus.RUNNING: "The run was interrupted",
+    RunStatus.CANCELLED: "The run was cancelled",
+    RunStatus.BUDGET_EXHAUSTED: "The budget was spent",
+    RunStatus.ABORTED: "The run was aborted",
+}
+
+
+def of_run(result: RunExecutionResult, report: TestExecutionReport | None, decision: Decision | None) -> VerdictText:
+    """A run: do its results hold the rules? An unfinished run says so before anything else."""
+    statistics = result.statistics
+    ran = statistics.completed_tasks
+    passed = f"{statistics.succeeded_tasks:,} of {fig.plural(ran, 'test')} passed"
+    if result.status is not RunStatus.COMPLETED:
+        missing = statistics.total_tasks - ran
+        reason = f": {result.stop_reason.rstrip('.')}" if result.stop_reason else ""
+        return VerdictText(
+            "warn",
+            "Unfinished",
+            f"{passed}, {missing:,} did not run",
+            f"{_STOPPED[result.status]}{reason}.",
+        )
+    rate = report.successful_tests / report.ran_tests if report and report.ran_tests else statistics.success_rate
+    headline = f"{fig.percent(rate)} passed"
+    if decision is None:
+        return VerdictText("neutral", "Measured", headline, f"{passed}.")
+    if not decision.should_optimize:
+        return VerdictText("good", "Rules hold", headline, f"{passed}, and every rule of the plan holds.")
+    return VerdictText(
+        "bad",
+        "Rules broken",
+        headline,
+        f"{passed}; {fig.plural(len(decision.triggers), 'rule')} of the plan {_does(decision)} not hold.",
+        tuple(trigger.reason for trigger in decision.triggers),
+    )
+
+
+def _does(decision: Decision) -> str:
+    return "does" if len(decision.triggers) == 1 else "do"
+
+
+def evidence(proof: Verification) -> str:
+    """The proof in one sentence: rates, effect with interval, p, what was fixed and broken."""
+    level = f"{(1 - proof.alpha) * 100:g}%"
+    return (
+        f"{fig.percent(proof.baseline.success_rate)} → {fig.percent(proof.candidate.success_rate)} on "
+        f"{fig.plural(proof.holdout_cases, 'held-out case')}; {level} interval {fig.signed(proof.effect_low * 100)} to "
+        f"{fig.signed(proof.effect_high * 100)} points, {fig.p_value(proof.p_value)} ({proof.test}); "
+        f"{proof.fixed:,} fixed, {proof.broken:,} broken."
+    )
+
+
+def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
+    """An optimization: accepted, not proved, nothing found, or nothing to do."""
+    notes = (f"Stopped early: {outcome.stop_reason}",) if outcome.stop_reason else ()
+    proof = outcome.verification
+    if proof is not None and proof.accepted:
+        name = f"version {outcome.version}" if outcome.version else "better prompt"
+        return VerdictText(
+            "good", "Accepted", f"New {name}: {fig.points(proof.effect)}", _sentence(evidence(proof)), notes
+        )
+    kept = f" The best candidate is kept as draft {outcome.draft}." if outcome.draft else ""
+    if proof is not None:
+        return VerdictText(
+            "warn",
+            "Not accepted",
+            "No improvement proved",
+            f"{_sentence(proof.reason)} {evidence(proof)}{kept}",
+            (*(f"Limit broken: {limit}" for limit in proof.broken_limits), *notes),
+        )
+    baseline = outcome.baseline
+    passing = f"{fig.percent(baseline.success_rate)} of {fig.plural(baseline.total_tests, 'test')} pass"
+    if outcome.result is not None and outcome.result.accepted:  # basis "static": nothing was called to prove it
+        return VerdictText("neutral", "Unmeasured", "Rewritten, not measured", f"{passing} with the baseline.", notes)
+    if not outcome.decision.should_optimize:
+        if outcome.baseline_run.status is not RunStatus.COMPLETED:
+            return VerdictText("warn", "Unfinished", "The baseline did not finish", f"{passing}.", notes)
+        return VerdictText("good", "Rules hold", "Nothing to optimize", f"{passing}, and every rule holds.", notes)
+    evaluated = sum(candidate.dev is not None for candidate in outcome.candidates)
+    if evaluated:
+        tried = f"None of {fig.plural(evaluated, 'measured candidate')} did better than the baseline on the dev split."
+    else:
+        tried = "No candidate was measured."
+    return VerdictText("warn", "Not accepted", "No improvement found", f"{tried} Today {passing}.{kept}", notes)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if not text or text.endswith((".", "!", "?")) else text + "."

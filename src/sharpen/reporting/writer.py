@@ -1,0 +1,109 @@
+"""Reports into files: the suffix chooses the format, and a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sharpen.config.models import Case
+from sharpen.errors import UserError
+from sharpen.executor.models import RunExecutionResult
+from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
+
+SUFFIXES = (".html", ".json", ".junit.xml", ".md")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutput:
+    """What a report of a single run is made from."""
+
+    result: RunExecutionResult
+    report: TestExecutionReport | None
+    decision: Decision | None
+    cases: Sequence[Case] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizationOutput:
+    """What a report of an optimization is made from."""
+
+    outcome: OptimizationOutcome
+    cases: Sequence[Case] = ()
+
+
+def check_output_paths(paths: Iterable[str | Path]) -> None:
+    """Before anything is paid: every suffix is known and nothing stands in the way. Raises ``UserError``."""
+    for path in map(Path, paths):
+        _suffix(path)
+        if path.is_dir():
+            raise UserError(f"cannot write {str(path)!r}: it is a directory; expected a file name")
+        parent = next(parent for parent in path.absolute().parents if parent.exists())
+        if not parent.is_dir():
+            raise UserError(f"cannot write {str(path)!r}: {str(parent)!r} is a file; expected a directory")
+        if not os.access(parent, os.W_OK):
+            raise UserError(f"cannot write {str(path)!r}: no permission to write in {str(parent)!r}")
+
+
+def write_output(path: str | Path, content: RunOutput | OptimizationOutput) -> Path:
+    """Render ``content`` in the format of the suffix and put it at ``path``; parent directories are created.
+
+    Raises ``UserError`` that names the path when the suffix is unknown or the file cannot be written.
+    """
+    path = Path(path)
+    check_output_paths([path])
+    text = render(_suffix(path), content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    except OSError as error:
+        raise UserError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+    return path
+
+
+def render(suffix: str, content: RunOutput | OptimizationOutput) -> str:
+    """The text of a report in one of ``SUFFIXES``."""
+    from sharpen.reporting import html, json_document, junit, markdown  # jinja2 stays unloaded until it is needed
+
+    if isinstance(content, RunOutput):
+        result, report, decision, cases = content.result, content.report, content.decision, content.cases
+        match suffix:
+            case ".html":
+                return html.render_run_html(result, report, decision, cases)
+            case ".json":
+                return json_document.dumps(json_document.run_document(result, report, decision)) + "\n"
+            case ".junit.xml":
+                return junit.run_junit(result, cases)
+            case _:
+                return markdown.run_markdown(result, report, decision, cases)
+    match suffix:
+        case ".html":
+            return html.render_optimization_html(content.outcome, content.cases)
+        case ".json":
+            return json_document.dumps(json_document.optimization_document(content.outcome)) + "\n"
+        case ".junit.xml":
+            return junit.optimization_junit(content.outcome, content.cases)
+        case _:
+            return markdown.optimization_markdown(content.outcome, content.cases)
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower()
+    for suffix in SUFFIXES:
+        if name.endswith(suffix):
+            return suffix
+    raise UserError(f"unknown output format {str(path)!r}; expected a name that ends in {', '.join(SUFFIXES)}")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside the target and move it there: a reader sees the old file or the new one, never half of it."""
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(text)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
