@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from sharpen.config.assertions import AssertionConfig
-from sharpen.config.base import PlanPart, PlanPath
+from sharpen.config.base import Float, Int, PlanPart, PlanPath, resolve_path
 from sharpen.config.prompts import PromptMessage, PromptTemplate
 from sharpen.config.rules import Thresholds
 from sharpen.config.targets import TargetConfig
@@ -20,61 +20,122 @@ __all__ = [
 ]  # fmt: skip
 
 
+def default_case_id(number: int) -> str:
+    """The id of a case that has none of its own; ``number`` counts the data set's cases from 1 (``case-0001``)."""
+    return f"case-{number:04d}"
+
+
 class Case(PlanPart):
     """One test case. ``expected`` is also a variable of assertion templates, never of the prompt."""
 
-    id: str = Field(min_length=1)
-    vars: dict[str, Any] = Field(default_factory=dict)
-    expected: Any = None
-    assertions: tuple[AssertionConfig, ...] = ()
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    id: str = Field(
+        min_length=1, description="Unique in the data set. Left out: `case-0001` and so on, by place in the data set."
+    )
+    vars: dict[str, Any] = Field(default_factory=dict, description="The variables of the prompt, by name.")
+    expected: Any = Field(default=None, description="The right answer: `{{ expected }}` of assertions.")
+    assertions: tuple[AssertionConfig, ...] = Field(default=(), description="For this case alone, beside the plan's.")
+    metadata: dict[str, Any] = Field(default_factory=dict, description="Anything you want to find again in results.")
+
+    @field_validator("vars")
+    @classmethod
+    def _expected_stands_apart(cls, variables: dict[str, Any]) -> dict[str, Any]:
+        if "expected" in variables:
+            raise ValueError("'expected' is no variable: write it beside 'vars', or the prompt could leak the answer")
+        return variables
+
+
+DataFormat = Literal["jsonl", "json", "csv", "yaml", "parquet"]
+FORMAT_OF: dict[str, DataFormat] = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".yaml": "yaml", ".yml": "yaml",
+    ".parquet": "parquet",
+}  # fmt: skip
+"""Which format a file's ending means."""
 
 
 class DatasetConfig(PlanPart):
-    """Where the cases come from: a file, or the cases themselves."""
+    """Where the cases come from: a file, or the cases themselves. A path or a list may stand in its place."""
 
-    path: PlanPath | None = None
-    format: Literal["jsonl", "json", "csv", "yaml", "parquet"] | None = Field(
-        default=None, description="Left out: by the file's ending."
+    path: PlanPath | None = Field(default=None, description="The file; a relative path starts at the plan.")
+    format: DataFormat | None = Field(
+        default=None,
+        description="Left out: by the file's ending (`.jsonl .ndjson .json .csv .yaml .yml .parquet`).",
     )
-    limit: int | None = Field(default=None, ge=1, description="Only the first so many cases.")
-    cases: tuple[Case, ...] | None = None
+    limit: Int | None = Field(default=None, ge=1, description="Only the first so many cases; the rest is not read.")
+    cases: tuple[Case, ...] | None = Field(default=None, description="The cases themselves, instead of `path`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_forms(cls, data: Any) -> Any:
+        if isinstance(data, str | Path):
+            data = {"path": data}
+        elif isinstance(data, list | tuple):
+            data = {"cases": data}
+        if isinstance(data, dict) and isinstance(data.get("cases"), list | tuple):
+            numbered = enumerate(data["cases"], start=1)
+            filled = [{"id": default_case_id(n), **case} if isinstance(case, dict) else case for n, case in numbered]
+            return {**data, "cases": filled}
+        return data
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.cases is None):
+            raise ValueError("needs either 'path' or 'cases'")
+        if self.path is None and self.format is not None:
+            raise ValueError("'format' says how to read a file, and 'cases' stand in the plan")
+        if self.path is not None and self.file_format is None:
+            raise ValueError(
+                f"the ending of {self.path.name!r} tells no format; "
+                f"name one in 'format': {', '.join(get_args(DataFormat))}"
+            )
+        seen: dict[str, int] = {}
+        for number, case in enumerate(self.cases or (), start=1):
+            first = seen.setdefault(case.id, number)
+            if first != number:
+                raise ValueError(f"cases {first} and {number} share the id {case.id!r}")
+        return self
+
+    @property
+    def file_format(self) -> DataFormat | None:
+        """``format``, or what the file's ending means."""
+        return self.format or (FORMAT_OF.get(self.path.suffix.lower()) if self.path else None)
 
 
 class RateLimit(PlanPart):
     """What the provider allows. Requests count attempts; tokens are estimated before and settled after each call."""
 
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    tokens_per_minute: float | None = Field(default=None, gt=0)
+    requests_per_minute: Float | None = Field(default=None, gt=0, description="Attempts a minute.")
+    tokens_per_minute: Float | None = Field(default=None, gt=0, description="Prompt and completion tokens a minute.")
 
 
 class Budget(PlanPart):
     """What may be spent; checked before every attempt (retries and judge calls count)."""
 
-    max_calls: int | None = Field(default=None, ge=1)
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_cost_usd: float | None = Field(default=None, gt=0)
+    max_calls: Int | None = Field(default=None, ge=1, description="Attempts in all.")
+    max_tokens: Int | None = Field(default=None, ge=1, description="Prompt and completion tokens in all.")
+    max_cost_usd: Float | None = Field(default=None, gt=0, description="USD in all; needs a known price.")
 
 
 class ExecutionConfig(PlanPart):
     """How the cases are run."""
 
-    concurrency: int = Field(default=16, ge=1, le=4096)
-    timeout_s: float = Field(default=60.0, gt=0, description="Deadline of one attempt, in seconds.")
-    max_retries: int = Field(default=3, ge=0, le=100)
-    repeats: int = Field(default=1, ge=1, le=1000)
-    rate_limit: RateLimit = RateLimit()
-    budget: Budget = Budget()
+    concurrency: Int = Field(default=16, ge=1, le=4096, description="Calls in flight at once.")
+    timeout_s: Float = Field(default=60.0, gt=0, description="Deadline of one attempt, in seconds.")
+    max_retries: Int = Field(
+        default=3, ge=0, le=100, description="Further attempts after a failure that may pass (timeout, 429, 5xx)."
+    )
+    repeats: Int = Field(default=1, ge=1, le=1000, description="How often each case is run.")
+    rate_limit: RateLimit = Field(default=RateLimit(), description="What the provider allows.")
+    budget: Budget = Field(default=Budget(), description="What one run may spend.")
     cache: bool = Field(default=True, description="Answer a call that was made before from the store, at no cost.")
 
 
 class SplitConfig(PlanPart):
     """Shares of the cases that propose (train), select (dev) and prove (holdout). They must add up to 1."""
 
-    train: float = Field(default=0.3, gt=0, lt=1)
-    dev: float = Field(default=0.3, gt=0, lt=1)
-    holdout: float = Field(default=0.4, gt=0, lt=1)
-    seed: int = 0
+    train: Float = Field(default=0.3, gt=0, lt=1, description="Share that strategies may look at.")
+    dev: Float = Field(default=0.3, gt=0, lt=1, description="Share on which candidates are compared.")
+    holdout: Float = Field(default=0.4, gt=0, lt=1, description="Share that only the proof sees.")
+    seed: Int = Field(default=0, description="Another seed, another split.")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -87,27 +148,49 @@ class SplitConfig(PlanPart):
 class OptimizeConfig(PlanPart):
     """How candidates are searched and proved."""
 
-    strategies: tuple[str, ...] = Field(default=("auto",), min_length=1)
-    rewriter: TargetConfig | None = None
-    budget: Budget = Budget(max_calls=600)
-    split: SplitConfig = SplitConfig()
-    alpha: float = Field(default=0.05, gt=0, lt=1)
+    strategies: tuple[str, ...] = Field(
+        default=("auto",),
+        min_length=1,
+        description="Strategies to try, in order (one or a list). `auto`: what the decision suggests first.",
+    )
+    rewriter: TargetConfig | None = Field(
+        default=None, description="A model that proposes rewrites, written like `target`; needed by `rewrite` alone."
+    )
+    budget: Budget = Field(default=Budget(max_calls=600), description="What the whole search may spend.")
+    split: SplitConfig = Field(default=SplitConfig(), description="How the cases are divided.")
+    alpha: Float = Field(default=0.05, gt=0, lt=1, description="Accepted probability of keeping a change that is none.")
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
 
 class RunManifest(PlanPart):
     """A whole test plan, ready to run: prompt read, cases at hand, every value checked."""
 
-    workflow_id: str = Field(min_length=1)
-    description: str = ""
-    prompt: PromptTemplate
-    target: TargetConfig
-    dataset: DatasetConfig
-    assertions: tuple[AssertionConfig, ...] = ()
-    execution: ExecutionConfig = ExecutionConfig()
-    rules: Thresholds = Thresholds()
-    optimize: OptimizeConfig = OptimizeConfig()
+    workflow_id: str = Field(min_length=1, description="The name under which runs and prompt versions are kept.")
+    description: str = Field(default="", description="What the prompt is for, in a line.")
+    prompt: PromptTemplate = Field(description="A file, or `{system: …, user: …}`, or a list of `{role, content}`.")
+    target: TargetConfig = Field(description="What is called.")
+    dataset: DatasetConfig = Field(description="A file, or `{path: …}`, or the list of cases itself.")
+    assertions: tuple[AssertionConfig, ...] = Field(
+        default=(), description="What holds for every case; a case may add its own."
+    )
+    execution: ExecutionConfig = Field(default=ExecutionConfig(), description="How the cases are run.")
+    rules: Thresholds = Field(default=Thresholds(), description="When a prompt is worth optimizing.")
+    optimize: OptimizeConfig = Field(default=OptimizeConfig(), description="How candidates are searched and proved.")
 
     _source: Path | None = PrivateAttr(default=None)
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _from_file(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, str | Path):
+            return data
+        from sharpen.config.prompt_files import read_prompt
+
+        return read_prompt(resolve_path(Path(data), (info.context or {}).get("base_dir"))).template()
 
     @classmethod
     def from_yaml(cls, path: str | Path, overrides: tuple[str, ...] = ()) -> Self:
@@ -135,3 +218,9 @@ class RunManifest(PlanPart):
     def with_prompt(self, prompt: PromptTemplate) -> Self:
         """The same plan with another prompt."""
         return self.model_copy(update={"prompt": prompt})
+
+    def with_source(self, source: Path | None) -> Self:
+        """The same plan, standing where ``source`` stands (a stored plan that is loaded again)."""
+        copy = self.model_copy()
+        copy._source = source
+        return copy

@@ -17,14 +17,14 @@ Role = Literal["system", "user", "assistant"]
 class PromptMessage(PlanPart):
     """One message; ``content`` is a Jinja2 template."""
 
-    role: Role
-    content: str
+    role: Role = Field(description="Who speaks.")
+    content: str = Field(description="A Jinja2 template.")
 
 
 class PromptTemplate(PlanPart):
     """Messages in order. Also accepts ``{system: …, user: …}`` and a bare list of messages."""
 
-    messages: tuple[PromptMessage, ...] = Field(min_length=1)
+    messages: tuple[PromptMessage, ...] = Field(min_length=1, description="The messages in order.")
 
     @model_validator(mode="before")
     @classmethod

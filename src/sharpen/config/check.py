@@ -1,0 +1,187 @@
+"""Does the plan fit its data? Pure: nothing is called, and the cases are read once, as a stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sharpen.config.assertions import AssertionPart, PluginAssertion, PythonAssertion, template_texts
+from sharpen.config.estimate import Estimate, Estimator, PriceOf, estimate
+from sharpen.config.files import display
+from sharpen.config.models import Case, RunManifest
+from sharpen.config.targets import LocalTarget, OpenAITarget, Price
+from sharpen.errors import Problem, TemplateError, suggest
+from sharpen.templating import environment, variables_of
+
+__all__ = ["Estimate", "PlanCheck", "VariableCheck", "check_plan", "check_variables", "estimate"]
+
+_NAMED_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class VariableCheck:
+    """``errors`` would fail cases; ``warnings`` are worth a look."""
+
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCheck:
+    """Everything that is known before the first call."""
+
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    estimate: Estimate
+
+
+def check_variables(manifest: RunManifest, cases: Iterable[Case]) -> VariableCheck:
+    """Compare the variables of the prompt and of assertion values with those of the cases.
+
+    Errors: a variable that all or some cases lack (these are named), ``expected`` in a prompt, a template that does
+    not parse. Warnings: a variable of the cases that nothing uses. A variable that the template itself guards
+    (``is defined``, ``default``) may be missing.
+    """
+    comparison = _Comparison(manifest)
+    for case in cases:
+        comparison.add(case)
+    return comparison.result()
+
+
+def check_plan(manifest: RunManifest, cases: Iterable[Case], price: Price | PriceOf | None = None) -> PlanCheck:
+    """Variables, estimate and budget, in one pass over ``cases``. ``price``: see ``estimate``."""
+    comparison, estimator = _Comparison(manifest), Estimator(manifest, price)
+    for case in cases:
+        comparison.add(case)
+        estimator.add(case)
+    variables, expected = comparison.result(), estimator.result()
+    return PlanCheck(variables.errors, (*variables.warnings, *_budget_warnings(manifest, expected)), expected)
+
+
+def _budget_warnings(manifest: RunManifest, expected: Estimate) -> list[Problem]:
+    budget = manifest.execution.budget
+    limits = (
+        ("max_calls", budget.max_calls, expected.total_calls, "calls"),
+        ("max_tokens", budget.max_tokens, expected.prompt_tokens, "prompt tokens (estimated)"),
+    )
+    where = _source(manifest)
+    found = [
+        Problem(f"{limit} will end the run early: it needs {need} {unit}", where, f"execution.budget.{key}")
+        for key, limit, need, unit in limits
+        if limit is not None and limit < need
+    ]
+    if budget.max_cost_usd is not None and expected.max_cost_usd is None:
+        message = "cannot be watched: the price or the length of answers is unknown"
+        found.append(Problem(message, where, "execution.budget.max_cost_usd", "target.price and params.max_tokens"))
+    return found
+
+
+def _source(manifest: RunManifest) -> str:
+    return display(manifest.source) if manifest.source else ""
+
+
+@dataclass
+class _Need:
+    """A template's variables, and how many cases lack each, with the first of them by name."""
+
+    key: str
+    names: frozenset[str]
+    lacking: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, case_id: str, present: frozenset[str]) -> None:
+        for name in self.names - present:
+            self.counts[name] = self.counts.get(name, 0) + 1
+            rows = self.lacking.setdefault(name, [])
+            if len(rows) < _NAMED_ROWS:
+                rows.append(case_id)
+
+
+class _Comparison:
+    def __init__(self, manifest: RunManifest) -> None:
+        self.manifest = manifest
+        self.where = _source(manifest)
+        self.problems: list[Problem] = []
+        self.used: set[str] = set()
+        self.columns: dict[str, None] = {}
+        self.cases = 0
+        self.anything_used = not isinstance(manifest.target, OpenAITarget | LocalTarget)  # programs see all variables
+        prompts = (self._needed(message.content, "prompt") for message in manifest.prompt.messages)
+        needed = frozenset[str]().union(*prompts)
+        if "expected" in needed:
+            message = "the prompt uses 'expected', which would leak the answer to the model"
+            self.problems.append(Problem(message, self.where, "prompt", "variables of the cases alone"))
+        self.prompt = _Need("prompt", needed - {"expected"})
+        self.assertions = [
+            _Need(f"assertions.{index}.value", self._needed_by(assertion, f"assertions.{index}.value"))
+            for index, assertion in enumerate(manifest.assertions)
+        ]
+
+    def add(self, case: Case) -> None:
+        self.cases += 1
+        present = frozenset(case.vars)
+        for name in case.vars:
+            self.columns.setdefault(name)
+        self.prompt.add(case.id, present)
+        with_answer = present if case.expected is None else present | {"expected"}
+        for need in self.assertions:
+            need.add(case.id, with_answer)
+        for index, assertion in enumerate(case.assertions):
+            key = f"{case.id}.assertions.{index}.value"
+            for name in sorted(self._needed_by(assertion, key) - with_answer):
+                message = f"{name!r} is no variable of this case; {suggest(name, with_answer)}"
+                self.problems.append(Problem(message, self.where, key))
+
+    def result(self) -> VariableCheck:
+        for need in (self.prompt, *self.assertions):
+            for name in sorted(need.counts):
+                self.problems.append(self._missing(need, name))
+        warnings = [] if self.anything_used else [self._unused(name) for name in self.columns if name not in self.used]
+        return VariableCheck(tuple(self.problems), tuple(warnings))
+
+    def _missing(self, need: _Need, name: str) -> Problem:
+        count = need.counts[name]
+        if count == self.cases:
+            known = [*self.columns] if name != "expected" else []
+            hint = f"; {suggest(name, known)}" if known else ""
+            what = "no case has an 'expected'" if name == "expected" else f"variable {name!r} is in no case{hint}"
+            return Problem(what, self.where, need.key)
+        rows = ", ".join(need.lacking[name])
+        more = f" and {count - _NAMED_ROWS} more" if count > _NAMED_ROWS else ""
+        what = "'expected'" if name == "expected" else f"variable {name!r}"
+        return Problem(f"{what} is missing in {count} of {self.cases} cases: {rows}{more}", self.where, need.key)
+
+    def _unused(self, name: str) -> Problem:
+        return Problem(f"variable {name!r} of the cases is used by no prompt and no assertion", self.where, "dataset")
+
+    def _needed_by(self, assertion: AssertionPart, key: str) -> frozenset[str]:
+        """The variables of an assertion's value; an expression's names count as used, whatever they are."""
+        if isinstance(assertion, PythonAssertion) and ":" not in assertion.value:
+            self.used.update(re.findall(r"[A-Za-z_]\w*", assertion.value))
+            return frozenset()
+        if isinstance(assertion, PythonAssertion | PluginAssertion):
+            self.anything_used = True  # code of the user's own, which is handed all variables
+        names = frozenset[str]().union(*(self._needed(text, key) for text in template_texts(assertion)))
+        if "vars" in names:  # all variables, by `{{ vars.name }}`
+            self.anything_used = True
+        return names - {"vars"}
+
+    def _needed(self, source: str, key: str) -> frozenset[str]:
+        try:
+            names = variables_of(source)
+        except TemplateError as error:
+            self.problems.append(Problem(f"template: {error}", self.where, key))
+            return frozenset()
+        self.used |= names
+        return names - _guarded(source)
+
+
+def _guarded(source: str) -> frozenset[str]:
+    """Variables that the template asks for before it uses them: ``x is defined``, ``x | default(…)``."""
+    from jinja2 import nodes
+
+    tree = environment().parse(source)
+    tests = (test.node for test in tree.find_all(nodes.Test) if test.name in ("defined", "undefined"))
+    filters = (item.node for item in tree.find_all(nodes.Filter) if item.name in ("default", "d"))
+    return frozenset(node.name for group in (tests, filters) for node in group if isinstance(node, nodes.Name))

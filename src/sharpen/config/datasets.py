@@ -1,0 +1,124 @@
+"""Rows → cases. Every mistake of a data set is reported, the first twenty in full.
+
+A case is ``{id?, vars, expected?, assertions?, metadata?}``. A case without an id gets ``case-0001`` and so on, by its
+place in the data set counted from 1. A number as id is taken as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+
+from pydantic import ValidationError
+
+from sharpen.config.assertions import AssertionPart, template_texts
+from sharpen.config.explain import dotted, problems_of
+from sharpen.config.files import display
+from sharpen.config.models import Case, DatasetConfig, default_case_id
+from sharpen.config.prompt_files import template_problem
+from sharpen.config.redact import mask, show
+from sharpen.config.rows import Row, read_rows
+from sharpen.errors import EmptyDatasetError, PlanError, Problem, suggest
+
+SHOWN = 20
+"""How many mistakes of one data set are told in full."""
+
+_KEYS = tuple(Case.model_fields)
+
+
+def iter_cases(dataset: DatasetConfig) -> Iterator[Case]:
+    """The cases in order, streamed where the format allows it.
+
+    Raises ``PlanError`` at the first wrong row, after reading on to collect the other mistakes; ``EmptyDatasetError``
+    when there is no case; ``MissingExtraError`` for Parquet without its extra.
+    """
+    if dataset.cases is not None:
+        found: Iterator[Case | Problem] = iter(dataset.cases[: dataset.limit])
+    else:
+        assert dataset.path is not None  # the model's own rules
+        assert dataset.file_format is not None
+        found = build_cases(islice(read_rows(dataset.path, dataset.file_format), dataset.limit))
+    empty = True
+    for case in found:
+        empty = False
+        if isinstance(case, Problem):
+            raise PlanError(collect([case, *(other for other in found if isinstance(other, Problem))]))
+        yield case
+    if empty:
+        raise EmptyDatasetError(empty_problem(dataset))
+
+
+def empty_problem(dataset: DatasetConfig) -> Problem:
+    """What to say of a data set without a case."""
+    return Problem("holds no case", display(dataset.path) if dataset.path else "", "dataset", "at least one case")
+
+
+def collect(problems: Iterable[Problem]) -> list[Problem]:
+    """The first ``SHOWN`` problems, and how many more there are."""
+    shown: list[Problem] = []
+    more = 0
+    for problem in problems:
+        if len(shown) < SHOWN:
+            shown.append(problem)
+        else:
+            more += 1
+    if more:
+        shown.append(Problem(f"and {more} more mistake{'s' if more > 1 else ''} in this data set"))
+    return shown
+
+
+def build_cases(rows: Iterable[Row | Problem]) -> Iterator[Case | Problem]:
+    """Cases and problems, in the order of the rows; two cases of one id are a problem that names both."""
+    seen: dict[str, tuple[int, str]] = {}
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, Problem):
+            yield row
+            continue
+        case = _build(row, number)
+        if not isinstance(case, Case):
+            yield from case
+            continue
+        here = (number, row.where(("id",)))
+        first = seen.setdefault(case.id, here)
+        if first is here:
+            yield case
+        else:
+            key = dotted((*row.prefix, "id"))
+            message = f"id {case.id!r} is taken by case {first[0]} ({first[1]})"
+            yield Problem(message, here[1], key, "every id once")
+
+
+def _build(row: Row, number: int) -> Case | list[Problem]:
+    if not isinstance(row.data, dict):
+        return [Problem(f"got {show(row.data)}", row.where(()), dotted(row.prefix), "a case: {vars: {…}, expected: …}")]
+    unknown = [key for key in row.data if key not in _KEYS]
+    problems = [_unknown_key(key, row) for key in unknown]
+    data = {key: row.data[key] for key in row.data if key in _KEYS}
+    identity = data.get("id")
+    if identity is None:
+        data["id"] = default_case_id(number)
+    elif isinstance(identity, int) and not isinstance(identity, bool):
+        data["id"] = str(identity)
+    try:
+        case = Case.model_validate(data)
+    except ValidationError as error:
+        return problems + problems_of(error, Case, data, row.where, row.prefix)
+    for index, assertion in enumerate(case.assertions):
+        key = (*row.prefix, "assertions", index, "value")
+        problems.extend(template_problems(assertion, row.where(("assertions", index, "value")), dotted(key)))
+    return problems or case
+
+
+def _unknown_key(key: object, row: Row) -> Problem:
+    hint = suggest(str(key), _KEYS) if isinstance(key, str) else ""
+    close = hint if hint.startswith("did you mean") else ""
+    message = f"unknown key {mask(repr(key))}{f'; {close}' if close else ''}"
+    expected = f"one of {', '.join(_KEYS)}; a variable stands under vars: {{vars: {{{mask(str(key))}: …}}}}"
+    return Problem(message, row.where((key,)), dotted((*row.prefix, key)), expected)  # type: ignore[arg-type] # keys of hand-written YAML may be anything
+
+
+def template_problems(assertion: AssertionPart, where: str, key: str) -> list[Problem]:
+    """The syntax errors of an assertion's ``value``, where that is a template; all at the one place ``where``."""
+    found = (template_problem(text, "", 1, key) for text in template_texts(assertion))
+    return [replace(problem, where=where) for problem in found if problem]

@@ -1,0 +1,183 @@
+"""The rows of a data file, one reader for each format. JSONL, CSV and Parquet are streamed.
+
+A row of JSONL, JSON and YAML is a case as it stands. The columns of CSV and Parquet are the case's variables, with
+``id`` and ``expected`` apart. Rows of a CSV file are counted as a spreadsheet shows them: the header is row 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import decimal
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from sharpen.config.documents import KeyPath, load_json, parse
+from sharpen.config.files import display, file_problem, iter_lines, read_text
+from sharpen.config.models import DataFormat
+from sharpen.config.redact import show
+from sharpen.errors import MissingExtraError, PlanError, Problem
+
+_LARGEST_CELL = 64 * 1024 * 1024  # characters; the csv module's own limit of 131072 is short for documents
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One case as the user wrote it; ``where`` finds the place of a key path inside it, ``prefix`` leads to it."""
+
+    data: Any
+    where: Callable[[KeyPath], str]
+    prefix: KeyPath = ()
+
+
+def read_rows(path: Path, format: DataFormat) -> Iterator[Row | Problem]:
+    """All rows in order; a row that cannot be read comes as its problem, and reading goes on where it can.
+
+    Raises ``MissingExtraError`` for Parquet without its extra.
+    """
+    if problem := file_problem(path, f"a {format} file of cases", key="dataset.path"):
+        yield problem
+        return
+    try:
+        yield from _READERS[format](path)
+    except PlanError as error:
+        yield from error.problems
+
+
+def _jsonl(path: Path) -> Iterator[Row | Problem]:
+    name = display(path)
+    for number, line in iter_lines(path):
+        if isinstance(line, Problem):
+            yield line
+        elif line.strip():
+            yield _json_line(line, f"{name}:{number}")
+
+
+def _json_line(line: str, where: str) -> Row | Problem:
+    try:
+        data, repeated = load_json(line)
+    except json.JSONDecodeError as error:
+        return Problem(f"not valid JSON: {error.msg} (column {error.colno})", where, expected="one JSON object a line")
+    except ValueError as error:
+        return Problem(f"not valid JSON: {error}", where)
+    if repeated:
+        return Problem(f"key {repeated[0]!r} stands twice", where, expected="every key once")
+    return Row(data, lambda _: where)
+
+
+def _document(path: Path, format: DataFormat) -> Iterator[Row | Problem]:
+    document = parse(read_text(path), path, format=format)
+    yield from document.problems
+    if document.data is None:
+        return
+    if not isinstance(document.data, list):
+        yield Problem(f"got {show(document.data)}", document.where(), expected="a list of cases")
+        return
+    for index, data in enumerate(document.data):
+        yield Row(data, lambda inner, index=index: document.where((index, *inner)))  # type: ignore[misc] # mypy cannot infer lambdas with defaults
+
+
+def _csv(path: Path) -> Iterator[Row | Problem]:
+    name = display(path)
+    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))  # of the whole process, and only ever raised
+    reader = csv.reader(_text_lines(path), strict=True)
+    header: list[str] | None = None
+    for number in count(1):
+        where = f"{name} row {number}"
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Problem(f"not valid CSV: {error}", where, expected="quotes around cells that hold commas or quotes")
+            return
+        if not cells:
+            continue
+        if header is None:
+            header = [cell.strip() for cell in cells]
+            if problem := _header_problem(header, where):
+                yield problem
+                return
+        elif len(cells) != len(header):
+            yield Problem(f"has {len(cells)} cells", where, expected=f"{len(header)}, as in the header")
+        else:
+            yield _tabular(dict(zip(header, cells, strict=True)), where)
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    for _, line in iter_lines(path):
+        if isinstance(line, Problem):
+            raise PlanError(line)
+        yield line
+
+
+def _header_problem(header: Sequence[str], where: str) -> Problem | None:
+    if len(header) == 1 and (separator := next((mark for mark in ";\t|" if mark in header[0]), None)):
+        return Problem(f"the separator seems to be {separator!r}", where, expected="commas between cells")
+    if "" in header:
+        return Problem(f"column {header.index('') + 1} has no name", where, expected="a name for every column")
+    twice = next((name for index, name in enumerate(header) if name in header[:index]), None)
+    if twice is not None:
+        return Problem(f"two columns are named {twice!r}", where, expected="every name once")
+    return None
+
+
+def _parquet(path: Path) -> Iterator[Row | Problem]:
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise MissingExtraError("reading a Parquet file", "parquet") from error
+    name = display(path)
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                for cells in batch.to_pylist():
+                    number += 1
+                    where = f"{name} row {number}"
+                    try:
+                        yield _tabular({column: _plain(value) for column, value in cells.items()}, where)
+                    except ValueError as error:
+                        yield Problem(str(error), where, expected="text, numbers, lists or mappings")
+    except (arrow.ArrowException, OSError) as error:
+        yield Problem(f"not valid Parquet: {str(error).splitlines()[0]}", name)
+
+
+def _plain(value: Any) -> Any:
+    """A Parquet value as JSON knows it: moments in ISO form, decimals as text, NaN as null."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return value.isoformat()
+        case decimal.Decimal():
+            return str(value)
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case None | bool() | int() | str():
+            return value
+        case _:
+            raise ValueError(f"holds a value of type {type(value).__name__}")
+
+
+def _tabular(cells: Mapping[str, Any], where: str) -> Row:
+    case = {key: cells[key] for key in ("id", "expected") if key in cells}
+    case["vars"] = {key: value for key, value in cells.items() if key not in case}
+    return Row(case, lambda _: where)
+
+
+_READERS: dict[DataFormat, Callable[[Path], Iterator[Row | Problem]]] = {
+    "jsonl": _jsonl,
+    "json": lambda path: _document(path, "json"),
+    "yaml": lambda path: _document(path, "yaml"),
+    "csv": _csv,
+    "parquet": _parquet,
+}
