@@ -89,6 +89,10 @@ class Expression:
                 raise ValueError(f"unknown name {node.id!r}; {suggest(node.id, public)}")
             if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
                 raise ValueError(f"{node.attr!r} is not allowed: names with an underscore in front are out of reach")
+            if isinstance(node, ast.comprehension) and any(
+                not isinstance(part, ast.Name | ast.Tuple | ast.expr_context) for part in ast.walk(node.target)
+            ):
+                raise ValueError("a comprehension can only assign to names")
             if isinstance(node, ast.Call):
                 _refuse_call(node, self._functions)
             if isinstance(node, ast.Set) and isinstance(node.elts[0], ast.Set):

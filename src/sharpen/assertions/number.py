@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any
 
 from sharpen.assertions.base import PASSED, Assertion, AssertionContext, Verdict
@@ -12,7 +12,9 @@ from sharpen.assertions.values import is_template
 from sharpen.config.assertions import AssertionPart, NumberAssertion
 from sharpen.errors import PlanError, Problem
 
-_number = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
+_number = re.compile(
+    r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?"
+)  # decimal holds exponents of 9 digits
 _exact = Context(prec=200)  # decimal: |1.1 - 1.0| is within 0.1, which binary floats deny
 
 
@@ -22,12 +24,7 @@ def read_number(text: str) -> Decimal | None:
     Strict: no thousands separators, units, underscores, NaN or infinity; the transform ``extract-number`` is for those.
     """
     match = _number.fullmatch(text.strip())
-    if match is None:
-        return None
-    try:
-        return Decimal(match.group())
-    except InvalidOperation:  # an exponent beyond what decimal can hold
-        return None
+    return Decimal(match.group()) if match else None
 
 
 class Number(Assertion):
@@ -44,14 +41,14 @@ class Number(Assertion):
                 raise PlanError(Problem(str(error), key="value", expected="a number")) from None
 
     def check(self, context: AssertionContext) -> Verdict:
+        target = self._constant
+        if target is None and context.value is not None:
+            target = _target(context.value)
         number = read_number(context.output)
         if number is None:
             return Verdict(False, 0.0, f"{quoted(context.output)} is no number")
-        target = self._constant
         if target is None:
-            if context.value is None:
-                return PASSED
-            target = _target(context.value)
+            return PASSED
         distance = abs(_exact.subtract(number, target))
         if distance <= self._tolerance:
             return PASSED

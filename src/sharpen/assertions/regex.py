@@ -14,7 +14,6 @@ from sharpen.assertions.base import PASSED, Assertion, AssertionContext, Verdict
 from sharpen.assertions.reasons import quoted
 from sharpen.assertions.values import is_template
 from sharpen.config.assertions import AssertionPart, RegexAssertion
-from sharpen.errors import PlanError, Problem
 
 
 @lru_cache(maxsize=1024)
@@ -30,12 +29,7 @@ class Regex(Assertion):
 
     def __init__(self, config: AssertionPart) -> None:
         assert isinstance(config, RegexAssertion)
-        self._constant: re.Pattern[str] | None = None
-        if not is_template(config.value):
-            try:
-                self._constant = _compile(config.value)
-            except ValueError as error:
-                raise PlanError(Problem(str(error), key="value", expected="Python's syntax")) from None
+        self._constant = None if is_template(config.value) else _compile(config.value)
 
     def check(self, context: AssertionContext) -> Verdict:
         pattern = self._constant or _compile(str(context.value))
