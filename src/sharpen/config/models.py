@@ -156,7 +156,9 @@ class OptimizeConfig(PlanPart):
     rewriter: TargetConfig | None = Field(
         default=None, description="A model that proposes rewrites, written like `target`; needed by `rewrite` alone."
     )
-    budget: Budget = Field(default=Budget(max_calls=600), description="What the whole search may spend.")
+    budget: Budget = Field(
+        default=Budget(max_calls=600), description="What the whole search may spend; left out: 600 calls."
+    )
     split: SplitConfig = Field(default=SplitConfig(), description="How the cases are divided.")
     alpha: Float = Field(default=0.05, gt=0, lt=1, description="Accepted probability of keeping a change that is none.")
 

