@@ -22,7 +22,7 @@ from sharpen.errors import suggest
 
 MAX_SOURCE = 1_000
 """Characters of an expression."""
-MAX_NUMBER = 256
+MAX_NUMBER = 4_096
 """Bits of a whole number that an operator may produce."""
 MAX_WORK = 2_000_000
 """Characters and elements that one evaluation may produce or search, all operations together."""
@@ -226,6 +226,6 @@ def _modulo(left: Any, right: Any) -> Any:
 
 
 def _bounded(result: Any) -> Any:
-    if isinstance(result, int) and result.bit_length() > MAX_NUMBER * 16:
+    if isinstance(result, int) and result.bit_length() > MAX_NUMBER:
         raise ValueError("a number that large is not allowed")
     return result
