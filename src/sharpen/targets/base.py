@@ -90,6 +90,12 @@ class TargetError(Exception):
 class Target(ABC):
     """Something that answers prompts."""
 
+    max_concurrency: int | None = None
+    """Calls it can serve side by side; more would only wait inside it, on the clock of their own deadline.
+
+    None: as many as the plan asks for.
+    """
+
     @abstractmethod
     async def invoke(self, request: TargetRequest) -> TargetResponse:
         """Make one call. Raises anything; ``classify`` says what it was."""
@@ -106,7 +112,10 @@ class Target(ABC):
         """
 
     async def __aenter__(self) -> Self:
-        """Acquire sockets, load models. Raises ``UserError`` or ``RunAborted`` when that cannot work."""
+        """Acquire sockets, load models. Raises ``UserError`` or ``RunAborted`` when that cannot work.
+
+        A target that was closed may be opened again; closing it twice does no harm.
+        """
         return self
 
     async def __aexit__(  # noqa: B027 - most targets have nothing to release
