@@ -1,0 +1,42 @@
+"""Fixtures of the whole suite: real servers on this machine, and the guard that keeps every test on it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # helpers of the tests: `servers`
+
+from servers import network_guard
+from servers.faulty import FaultyServer
+
+network_guard.install()
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have a key, a proxy or a model of their own set."""
+    for name in ("OPENAI_API_KEY", "SHARPEN_LOCAL_MODEL", "SHARPEN_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def openai_server() -> Iterator[FaultyServer]:
+    """An OpenAI-compatible server that answers "ok" until the test scripts it otherwise."""
+    with FaultyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def llama_server() -> str:
+    """``base_url`` of the real llama.cpp HTTP server with the small model of ``make setup``. Use ``local_model``."""
+    from sharpen.targets.local_model import ServerSettings, default_threads, serve
+    from sharpen.targets.weights import locate_weights
+
+    return serve(ServerSettings(locate_weights(None), slots=2, threads=default_threads(), context=1024)) + "/v1"
