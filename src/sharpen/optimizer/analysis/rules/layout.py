@@ -23,7 +23,8 @@ def missing_delimiter(document: Document) -> Iterator[Finding]:
     """Inserted text that runs into the instructions."""
     for message in document.speaking:
         for region in message.inserted:
-            if document.is_input(region) and not _delimited(message, region):
+            lone = len(region.tags) == 1  # a loop or condition lays out its own text
+            if lone and document.is_input(region) and not _delimited(message, region):
                 name = min(region.variables)
                 yield Finding(
                     message.index,

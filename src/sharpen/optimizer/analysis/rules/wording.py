@@ -19,7 +19,7 @@ LOUD_RUN = 4
 """So many words in capitals in a row are loud in any language; two are when one of them is an emphatic English word."""
 
 _DIGIT = re.compile(r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten)\b", re.IGNORECASE)
-_CAPITALS = re.compile(r"\b[^\W\d_a-z]{2,}(?:['’][^\W\d_a-z]+)?(?:[ \t]+[^\W\d_a-z]{2,}(?:['’][^\W\d_a-z]+)?)+\b")
+_TOKENS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _BANGS = re.compile(r"[!！]{2,}")
 
 
@@ -78,18 +78,36 @@ def shouting(document: Document) -> Iterator[Finding]:
     labels = {label.casefold() for label in (document.contract.labels if document.contract else ())}
     for message in document.speaking:
         quiet = quiet_spans(message)
-        for found in (*_CAPITALS.finditer(message.prose), *_BANGS.finditer(message.prose)):
-            start, end = found.span()
-            if any(a <= start and end <= b for a, b in quiet) or found.group().casefold() in labels:
+        for found in _BANGS.finditer(message.prose):
+            if not _inside(quiet, found.start(), found.end()):
+                edit = TextEdit(start=found.start(), end=found.end(), replacement=found.group()[0])
+                text = f"{found.group()!r} is loud, not clear"
+                yield Finding(message.index, found.start(), found.end(), text, "One is enough.", (edit,))
+        for start, end in _capital_runs(message.prose):
+            loud = message.prose[start:end]
+            if loud.casefold() in labels or _inside(quiet, start, end) or _is_heading(message.prose, start, end):
                 continue
-            if found.re is _BANGS:
-                edit = TextEdit(start=start, end=end, replacement=found.group()[0])
-                yield Finding(
-                    message.index, start, end, f"{found.group()!r} is loud, not clear", "One is enough.", (edit,)
-                )
-            elif _is_loud(found.group(), document.language) and not _is_heading(message.prose, start, end):
+            if _is_loud(loud, document.language):
                 suggestion = "Write it in normal letters; put what matters most first."
-                yield Finding(message.index, start, end, f"{found.group()!r} is loud, not clear", suggestion)
+                yield Finding(message.index, start, end, f"{loud!r} is loud, not clear", suggestion)
+
+
+def _capital_runs(prose: str) -> Iterator[tuple[int, int]]:
+    """Stretches of two or more words in capitals with nothing but spaces between them."""
+    run: list[re.Match[str]] = []
+    for token in (*_TOKENS.finditer(prose), None):
+        loud = token is not None and len(token.group()) > 1 and token.group().isupper()
+        joined = token is not None and run and not prose[run[-1].end() : token.start()].strip(" \t")
+        if run and not (loud and joined):
+            if len(run) > 1:
+                yield run[0].start(), run[-1].end()
+            run = []
+        if token is not None and loud:
+            run.append(token)
+
+
+def _inside(spans: tuple[tuple[int, int], ...], start: int, end: int) -> bool:
+    return any(a <= start and end <= b for a, b in spans)
 
 
 def _is_loud(text: str, language: str | None) -> bool:

@@ -1,0 +1,94 @@
+"""Takes out what costs tokens and asks for nothing. The task, the contract and the input always stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sharpen.optimizer.analysis.analyzer import analyze
+from sharpen.optimizer.analysis.cuts import sentence_removal
+from sharpen.optimizer.analysis.examples import LABEL_LINE
+from sharpen.optimizer.analysis.output_contract import OutputContract
+from sharpen.optimizer.analysis.text import HOLE, MessageText, Sentence
+from sharpen.optimizer.models import AnalysisIssue, TextEdit
+from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
+from sharpen.optimizer.strategies.edits import Draft, read, to_candidates
+
+RULES = frozenset({"SP105", "SP302", "SP303", "SP402"})
+"""Lint rules whose safe fixes shorten a prompt."""
+PASSES = 5
+"""A fix may uncover another; so often the prompt is read again."""
+BACKGROUND_WORDS = 4
+
+_GAPS = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)|\n[ \t]*(?:\n[ \t]*){2,}")
+
+
+class EfficiencyFocus(Strategy):
+    """Removes filler, courtesies, repetitions and empty space; then, as a second candidate, background too."""
+
+    name = "efficiency_focus"
+
+    async def propose(self, context: StrategyContext) -> list[Candidate]:
+        """At most two candidates: what changes nothing of what is asked, and the instructions alone."""
+        lean = _collapsed(context, _fixed(context, Draft(context.prompt)))
+        return to_candidates(self.name, context, (lean, _without_background(context, lean)))
+
+
+def _fixed(context: StrategyContext, draft: Draft) -> Draft:
+    for _ in range(PASSES):
+        issue = next(_fixable(context, draft), None)
+        while issue is not None:
+            draft = draft.edited(issue.message_index, issue.edits, issue.type, issue.description)
+            issue = next(_fixable(context, draft), None)
+    return draft
+
+
+def _fixable(context: StrategyContext, draft: Draft) -> Iterator[AnalysisIssue]:
+    yield from (
+        issue for issue in analyze(draft.prompt, read(context).context).issues if issue.fixable and issue.type in RULES
+    )
+
+
+def _collapsed(context: StrategyContext, draft: Draft) -> Draft:
+    for message in read(context, draft.prompt).messages:
+        if "```" in message.source:  # spaces mean something in code
+            continue
+        edits = [
+            TextEdit(start=found.start(), end=found.end(), replacement="\n\n" if "\n" in found.group() else " ")
+            for found in _GAPS.finditer(message.source)
+            if not any(tag.start < found.end() and found.start() < tag.end for tag in message.tags)
+        ]
+        if edits:
+            draft = draft.edited(message.index, edits, "efficiency/whitespace", "empty space costs tokens")
+    return draft
+
+
+def _without_background(context: StrategyContext, draft: Draft) -> Draft | None:
+    """Statements go that are neither instruction nor rule nor label; None unless a task remains without them."""
+    document = read(context, draft.prompt)
+    if not document.tasks:
+        return None
+    asking = {(found.sentence.message, found.sentence.start) for found in document.instructions}
+    changed = False
+    for message in document.speaking:
+        edits = [
+            sentence_removal(message.source, sentence)
+            for sentence in document.sentences
+            if sentence.message == message.index
+            and (sentence.message, sentence.start) not in asking
+            and _is_background(message, sentence, document.contract)
+        ]
+        if edits:
+            draft = draft.edited(message.index, edits, "efficiency/background", "it asks for nothing")
+            changed = True
+    return _collapsed(context, draft) if changed else None
+
+
+def _is_background(message: MessageText, sentence: Sentence, contract: OutputContract | None) -> bool:
+    text = sentence.text
+    line_start = message.prose.rfind("\n", 0, sentence.start) + 1
+    is_item = message.prose[line_start : sentence.start].strip(" \t") in {"-", "*", "•"}
+    if HOLE in text or is_item or LABEL_LINE.match(text) or len(sentence.words) < BACKGROUND_WORDS:
+        return False
+    names = (*contract.labels, *(key.name for key in contract.keys), "json") if contract else ()
+    return text.endswith(".") and not any(name.casefold() in text.casefold() for name in names)

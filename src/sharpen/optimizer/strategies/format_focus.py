@@ -1,0 +1,92 @@
+"""Says in the prompt what the assertions check, in the places where models are known to look for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sharpen.config.prompts import PromptMessage
+from sharpen.optimizer.analysis.document import Document
+from sharpen.optimizer.models import TextEdit
+from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
+from sharpen.optimizer.strategies.edits import Draft, read, to_candidates
+from sharpen.optimizer.strategies.output_contract import answer_name, answers_in_english, contract_text
+
+_WHY = "the assertions accept this form only"
+
+
+class FormatFocus(Strategy):
+    """Adds the output contract: before the input, at the end, as a system message, with a line to answer on."""
+
+    name = "format_focus"
+
+    async def propose(self, context: StrategyContext) -> list[Candidate]:
+        """One candidate for each place; none when the assertions demand no form."""
+        return to_candidates(self.name, context, _drafts(context))
+
+
+def _drafts(context: StrategyContext) -> Iterator[Draft | None]:
+    document = read(context)
+    draft, text = Draft(context.prompt), contract_text(document)
+    stated = text in document.source
+    if text and not stated:
+        before = add_before_input(document, draft, text)
+        yield with_cue(before, context)
+        yield before
+        yield add_at_end(document, draft, text)
+        if context.api == "chat":
+            yield add_to_system(document, draft, text)
+        yield with_cue(add_to_system(document, draft, text), context)
+    if text or context.api == "completions":
+        yield with_cue(draft, context)
+        yield with_cue(draft, context, "Answer")
+
+
+def add_before_input(document: Document, draft: Draft, text: str) -> Draft:
+    """The contract ends the instructions: it stands right before the first inserted value's line."""
+    message = next((m for m in reversed(document.speaking) if m.inserted), None)
+    if message is None:
+        return add_at_end(document, draft, text)
+    region = message.inserted[0]
+    start = message.prose.rfind("\n", 0, region.start) + 1
+    inside = next((r for r in message.regions if r.start < start < r.end), None)
+    start = inside.start if inside else start
+    while start and message.prose[:start].rstrip(" \t").endswith(("\n```\n", '\n"""\n', ">\n", ":\n")):
+        start = message.prose.rfind("\n", 0, start - 1) + 1  # a fence or label belongs to the value
+    edit = TextEdit(start=start, end=start, replacement=f"{text}\n\n")
+    return draft.edited(message.index, [edit], "format/contract-before-input", _WHY)
+
+
+def add_at_end(document: Document, draft: Draft, text: str) -> Draft:
+    """The contract is the last thing the model reads, before the line to answer on if there is one."""
+    message = document.speaking[-1]
+    end = len(message.source.rstrip())
+    if document.cue and message.index == len(document.messages) - 1:
+        end = message.source.rstrip().rfind("\n") + 1
+        replacement = f"{text}\n" if end else f"{text}\n\n"
+        edit = TextEdit(start=end, end=end, replacement=replacement)
+    else:
+        edit = TextEdit(start=end, end=len(message.source), replacement=f"\n\n{text}")
+    return draft.edited(message.index, [edit], "format/contract-at-end", _WHY)
+
+
+def add_to_system(document: Document, draft: Draft, text: str) -> Draft:
+    """The contract is the system message, or its last sentence."""
+    first = document.messages[0]
+    if first.role == "system":
+        end = len(first.source.rstrip())
+        edit = TextEdit(start=end, end=len(first.source), replacement=f"\n{text}" if end else text)
+        return draft.edited(0, [edit], "format/contract-in-system", _WHY)
+    messages = (PromptMessage(role="system", content=text), *draft.prompt.messages)
+    return draft.rebuilt(messages, "format/contract-in-system", _WHY)
+
+
+def with_cue(draft: Draft, context: StrategyContext, name: str = "") -> Draft:
+    """Ends the prompt in an open line such as ``Queue:``; unchanged when it ends in one, or is not English."""
+    document = read(context, draft.prompt)
+    last = document.messages[-1]
+    if document.cue or last.role == "assistant" or not answers_in_english(document):
+        return draft
+    end = len(last.source.rstrip())
+    cue = f"{name or answer_name(document)}:"
+    edit = TextEdit(start=end, end=len(last.source), replacement=f"\n{cue}" if end else cue)
+    return draft.edited(last.index, [edit], "format/cue", "the prompt ends where the answer begins")
