@@ -34,7 +34,7 @@ async def _spend(meter: Meter, workers: int, each: tuple[int, float | None], see
     return most
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 99))
 def test_the_number_of_calls_is_exact_whatever_runs_side_by_side(limit: int, workers: int, seed: int) -> None:
     meter = BudgetMeter(Budget(max_calls=limit))
@@ -43,7 +43,7 @@ def test_the_number_of_calls_is_exact_whatever_runs_side_by_side(limit: int, wor
     assert meter.calls_left() == limit - meter.calls_made()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 500), st.integers(1, 20), st.integers(1, 20), st.integers(0, 99))
 def test_tokens_are_overshot_by_calls_under_way_at_most(limit: int, workers: int, each: int, seed: int) -> None:
     meter = BudgetMeter(Budget(max_tokens=limit))
@@ -94,7 +94,7 @@ def test_no_budget_sets_no_limit() -> None:
     assert CompositeMeter(meter).calls_left() is None
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 8))
 def test_several_budgets_reserve_all_or_nothing(first: int, second: int, workers: int) -> None:
     meters = BudgetMeter(Budget(max_calls=first)), BudgetMeter(Budget(max_calls=second))

@@ -19,7 +19,7 @@ class Clock:
         return self.now
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.floats(1, 6000),
     st.lists(st.tuples(st.floats(0, 3), st.floats(0.1, 50)), min_size=1, max_size=30),

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpen.config.models import PromptTemplate
@@ -29,6 +29,7 @@ def test_a_syntax_error_is_found_before_any_case() -> None:
         PromptRenderer(PromptTemplate.from_text("fine\n{{ broken "))
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_data_is_never_read_as_a_template(literal: str, data: str) -> None:
     renderer = PromptRenderer(PromptTemplate.from_text(escape(literal) + "{{ x }}"))

@@ -16,6 +16,7 @@ def failure(retryable: bool = True, retry_after_s: float | None = None) -> Failu
     return Failure(ErrorKind.SERVER, "boom", retryable=retryable, retry_after_s=retry_after_s)
 
 
+@settings(deadline=None)
 @given(attempts, seeds, st.floats(0.001, 10), st.floats(0.001, 100))
 def test_the_wait_is_within_the_full_jitter_of_its_attempt(attempt: int, seed: int, base: float, cap: float) -> None:
     policy = RetryPolicy(max_retries=200, base_s=base, cap_s=cap)
@@ -24,6 +25,7 @@ def test_the_wait_is_within_the_full_jitter_of_its_attempt(attempt: int, seed: i
     assert 0 <= wait <= min(cap, base * 2 ** (attempt - 1))
 
 
+@settings(deadline=None)
 @given(attempts, seeds, st.floats(0, 300))
 def test_the_server_s_own_wait_is_kept_in_full(attempt: int, seed: int, asked: float) -> None:
     wait = RetryPolicy(max_retries=200).wait(failure(retry_after_s=asked), attempt, random.Random(seed))
@@ -31,6 +33,7 @@ def test_the_server_s_own_wait_is_kept_in_full(attempt: int, seed: int, asked: f
     assert asked <= wait <= asked + 30
 
 
+@settings(deadline=None)
 @given(attempts, st.integers(0, 100))
 def test_retries_at_most_so_often_and_never_what_would_fail_again(attempt: int, max_retries: int) -> None:
     policy, rng = RetryPolicy(max_retries=max_retries), random.Random(0)
@@ -53,7 +56,7 @@ def test_the_jitter_is_full_and_seeded() -> None:
     assert policy.wait(failure(), 3, random.Random(7)) == policy.wait(failure(), 3, random.Random(7))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(65, 5000))
 def test_no_attempt_number_overflows(attempt: int) -> None:
     wait = RetryPolicy(max_retries=10_000).wait(failure(), attempt, random.Random(0))

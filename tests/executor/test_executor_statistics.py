@@ -24,11 +24,11 @@ results = st.lists(
         cached=st.booleans(),
         judge=st.builds(JudgeUsage, calls=st.integers(0, 3), tokens=st.integers(0, 99), cost=costs),
     ),
-    max_size=30,
+    max_size=12,
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=60, deadline=None)
 @given(results, st.integers(0, 5), st.integers())
 def test_statistics_count_and_sum_in_any_order(found: list[TaskResult], missing: int, seed: int) -> None:
     statistics = summarize(found, len(found) + missing)
@@ -49,6 +49,7 @@ def test_statistics_count_and_sum_in_any_order(found: list[TaskResult], missing:
     assert summarize(shuffled, len(found) + missing) == statistics
 
 
+@settings(max_examples=40, deadline=None)
 @given(results)
 def test_judges_are_counted_apart(found: list[TaskResult]) -> None:
     judge = summarize(found).judge
@@ -59,6 +60,7 @@ def test_judges_are_counted_apart(found: list[TaskResult]) -> None:
     assert judge.cost == (math.fsum(known) if len(known) == len(judged) else None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e300, 1e300), max_size=50))
 def test_sums_are_rounded_once(values: list[float]) -> None:
     total = ExactSum()

@@ -129,11 +129,7 @@ class Run:
 
     def _lost_results(self) -> StoreError:
         named = ", ".join(self._lost[:5]) + (", …" if len(self._lost) > 5 else "")
-        lost = (
-            f"lost the results of {len(self._lost)} tasks that were called ({named})"
-            if self._lost
-            else "no result is lost"
-        )
+        lost = f"answers lost: {len(self._lost)}, of {named}" if self._lost else "no answer is lost"
         return StoreError(f"run {self._start.run_id!r} stopped, its results cannot be saved ({lost}): {self._broken}")
 
     async def _store(self, saving: Any, what: str) -> None:
