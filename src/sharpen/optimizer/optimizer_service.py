@@ -43,11 +43,12 @@ def analyze_prompt(prompt: Prompt | str, context: LintContext | None = None) -> 
 def extract_prompt_from_workflow(workflow_id: str, directory: str | Path = ".") -> Prompt:
     """The prompt of a workflow: of the plan in ``directory`` that has this ``workflow_id``.
 
-    Raises ``UserError`` that says where was looked when there is none.
+    Raises ``UserError`` that says where was looked when there is none, ``PlanError`` when the plan has mistakes.
     """
     from sharpen.config.settings import find_plan
 
-    return Prompt.of(find_plan(workflow_id, Path(directory)).prompt, id=workflow_id, workflow_id=workflow_id)
+    manifest = find_plan(workflow_id, Path(directory))
+    return Prompt.of(manifest.prompt, id=workflow_id, workflow_id=workflow_id)
 
 
 class OptimizerService:

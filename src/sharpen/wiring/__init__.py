@@ -3,12 +3,13 @@
 The names below are what the command line calls, and what a program calls that wants the whole loop and not its parts.
 """
 
+from sharpen.wiring.linting import explain_rule, lint_files
 from sharpen.wiring.optimizing import optimize_exit_code, optimize_plan
 from sharpen.wiring.plans import LoadedPlan, estimates, load_plan, plan_path
 from sharpen.wiring.projects import init_project
 from sharpen.wiring.queries import DecidedStory, compare_runs, decide, export_run, list_runs, load_story
 from sharpen.wiring.running import exit_code, resume_run, run_plan
-from sharpen.wiring.stores import list_versions, open_store, version_manager, version_names
+from sharpen.wiring.stores import list_versions, open_store, store_option, version_manager, version_names
 
 __all__ = [
     "DecidedStory",
@@ -17,8 +18,10 @@ __all__ = [
     "decide",
     "estimates",
     "exit_code",
+    "explain_rule",
     "export_run",
     "init_project",
+    "lint_files",
     "list_runs",
     "list_versions",
     "load_plan",
@@ -29,6 +32,7 @@ __all__ = [
     "plan_path",
     "resume_run",
     "run_plan",
+    "store_option",
     "version_manager",
     "version_names",
 ]

@@ -11,7 +11,7 @@ from sharpen.config.estimate import Estimate
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price, ScriptedTarget, TargetConfig
 from sharpen.errors import PlanError, Problem, UserError
-from sharpen.optimizer.strategies.registry import build_strategy, expand
+from sharpen.optimizer.strategies.registry import AUTO, build_strategy, expand
 
 PLAN_SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -66,13 +66,11 @@ def price_of(target: TargetConfig) -> Price | None:
 def _strategy_problems(manifest: RunManifest) -> list[Problem]:
     where = str(manifest.source) if manifest.source else ""
     problems = []
-    try:
-        names = expand(manifest.optimize.strategies, "clarity_focus", manifest.optimize.rewriter is not None)
-    except UserError as error:
-        return [Problem(str(error), where=where, key="optimize.strategies")]
-    for name in names:
+    for name in manifest.optimize.strategies:
         try:
-            build_strategy(name, manifest.base_dir)
+            expand([name], "clarity_focus", manifest.optimize.rewriter is not None)
+            if name != AUTO:
+                build_strategy(name, manifest.base_dir)
         except UserError as error:
             problems.append(Problem(str(error), where=where, key="optimize.strategies"))
     return problems

@@ -25,6 +25,11 @@ def open_store(url: str | None = None, plan: Path | None = None) -> Store:
     return Store.open(found)
 
 
+def store_option(store: Store) -> str:
+    """What a later command must be given to find this store from here; empty when it finds it by itself."""
+    return "" if Path(store_url(Path(), environ={}).removeprefix("sqlite:///")).exists() else f" --store {store.url}"
+
+
 def version_manager(store: Store) -> VersionManager:
     """The versions of a store."""
     return VersionManager(store.versions)

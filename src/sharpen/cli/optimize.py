@@ -1,0 +1,28 @@
+"""``sharpen optimize PLAN``: the whole loop."""
+
+from __future__ import annotations
+
+import typer
+
+from sharpen.cli.options import JsonOption, OutputOption, PlanArgument, QuietOption, SetOption, StoreOption
+
+
+def command(
+    plan: PlanArgument,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    overrides: SetOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Measure, decide, search, prove on held-out cases; keep a new version, or say honestly that there is none."""
+    from sharpen import wiring
+    from sharpen.cli import show
+
+    outputs = show.checked_outputs(output)
+    loaded = wiring.load_plan(plan, overrides)
+    with wiring.open_store(store, plan) as opened, show.search_progress(quiet) as (progress, search):
+        outcome = wiring.optimize_plan(loaded, opened, progress, search)
+        store_option = wiring.store_option(opened)
+    show.optimization(outcome, loaded.cases, as_json, outputs, store_option)
+    raise typer.Exit(wiring.optimize_exit_code(outcome, loaded.manifest))

@@ -1,0 +1,25 @@
+"""``sharpen resume RUN``: finish what was interrupted."""
+
+from __future__ import annotations
+
+import typer
+
+from sharpen.cli.options import JsonOption, OutputOption, QuietOption, RunArgument, StoreOption
+
+
+def command(
+    run: RunArgument,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    output: OutputOption = None,
+) -> None:
+    """Finish an interrupted run; finished calls are not repeated."""
+    from sharpen import wiring
+    from sharpen.cli import show
+
+    outputs = show.checked_outputs(output)
+    with wiring.open_store(store) as opened, show.run_progress(quiet) as progress:
+        loaded, story = wiring.resume_run(run, opened, progress)
+    show.run(story, loaded.cases, as_json, outputs)
+    raise typer.Exit(wiring.exit_code(story, loaded.manifest))

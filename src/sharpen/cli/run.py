@@ -1,0 +1,27 @@
+"""``sharpen run PLAN``: execute, report."""
+
+from __future__ import annotations
+
+import typer
+
+from sharpen.cli.options import JsonOption, OutputOption, PlanArgument, QuietOption, SetOption, StoreOption
+
+
+def command(
+    plan: PlanArgument,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    overrides: SetOption = None,
+    output: OutputOption = None,
+) -> None:
+    """Run all cases of a plan and report: success, latency, tokens, cost, errors."""
+    from sharpen import wiring
+    from sharpen.cli import show
+
+    outputs = show.checked_outputs(output)
+    loaded = wiring.load_plan(plan, overrides)
+    with wiring.open_store(store, plan) as opened, show.run_progress(quiet) as progress:
+        story = wiring.run_plan(loaded, opened, progress)
+    show.run(story, loaded.cases, as_json, outputs)
+    raise typer.Exit(wiring.exit_code(story, loaded.manifest))

@@ -1,0 +1,234 @@
+"""What the commands print: text for people, or the one JSON document that ``--json`` asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from sharpen.config.estimate import Estimate
+from sharpen.config.models import Case
+from sharpen.errors import Problem
+from sharpen.optimizer.models import OptimizationOutcome
+from sharpen.pipeline import RunStory
+from sharpen.reporting import console as terminal
+from sharpen.reporting.json_document import dumps, optimization_document, run_document
+from sharpen.reporting.progress import RunProgress, SearchProgress
+from sharpen.reporting.writer import OptimizationOutput, RunOutput, check_output_paths, write_output
+from sharpen.storage.records import RunSummary
+from sharpen.versions.comparison import VersionComparison
+from sharpen.versions.models import PromptVersion
+from sharpen.wiring.plans import LoadedPlan
+from sharpen.wiring.queries import DecidedStory, RunComparison
+
+
+@contextmanager
+def run_progress(quiet: bool) -> Iterator[RunProgress]:
+    """A run's progress on stderr."""
+    with RunProgress(terminal.make_console(stderr=True), quiet) as progress:
+        yield progress
+
+
+@contextmanager
+def search_progress(quiet: bool) -> Iterator[tuple[RunProgress, SearchProgress]]:
+    """A search's progress on stderr: its runs, its phases and candidates."""
+    console = terminal.make_console(stderr=True)
+    with RunProgress(console, quiet) as progress:
+        yield progress, SearchProgress(console, quiet)
+
+
+def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
+    """Refuse what cannot be written before anything is paid."""
+    check_output_paths(paths or ())
+    return paths or ()
+
+
+def run(story: RunStory, cases: Sequence[Case], as_json: bool, outputs: Sequence[Path]) -> None:
+    """A run's report on stdout and in files."""
+    for path in outputs:
+        write_output(path, RunOutput(story.result, story.report, story.decision, cases))
+    if as_json:
+        print(dumps(run_document(story.result, story.report, story.decision)))
+        return
+    console = terminal.make_console()
+    terminal.print_run(console, story.result, story.report, story.decision, cases)
+    _written(outputs)
+
+
+def optimization(
+    outcome: OptimizationOutcome, cases: Sequence[Case], as_json: bool, outputs: Sequence[Path], store_option: str
+) -> None:
+    """An optimization's evidence on stdout and in files. ``store_option``: what later commands need to find it."""
+    for path in outputs:
+        write_output(path, OptimizationOutput(outcome, cases))
+    if as_json:
+        print(dumps(optimization_document(outcome)))
+        return
+    console = terminal.make_console()
+    terminal.print_optimization(console, outcome)
+    if outcome.version:
+        command = f"sharpen versions show {outcome.workflow_id} {outcome.version} --format prompt{store_option}"
+        console.print(f"Use it: {command}", soft_wrap=True)
+    _written(outputs)
+
+
+def decision(decided: DecidedStory, as_json: bool, quiet: bool) -> None:
+    """A decision, what it rests on included."""
+    if as_json:
+        document = {
+            "workflow_id": decided.workflow_id,
+            "run_id": decided.run_id,
+            "decision": _plain(decided.decision),
+            "analysis": _plain(decided.analysis),
+            "report": _plain(decided.report),
+        }
+        print(dumps(document))
+        return
+    if not quiet:
+        basis = f"by run {decided.run_id}" if decided.run_id else "by analysis alone: not run with this prompt yet"
+        terminal.print_decision(terminal.make_console(), decided.decision, decided.analysis, basis)
+
+
+def check(plan: LoadedPlan, found: tuple[Estimate, tuple[Problem, ...]], as_json: bool, quiet: bool) -> None:
+    """What a plan will take."""
+    estimate, warnings = found
+    if as_json:
+        document = {
+            "valid": True,
+            "workflow_id": plan.manifest.workflow_id,
+            "estimate": _plain(estimate),
+            "warnings": [str(warning) for warning in warnings],
+        }
+        print(dumps(document))
+        return
+    if not quiet:
+        terminal.print_check(terminal.make_console(), estimate, warnings)
+
+
+def runs(found: Sequence[RunSummary], as_json: bool, quiet: bool) -> None:
+    """A list of runs."""
+    if as_json:
+        print(dumps({"runs": [_plain(item) for item in found]}))
+        return
+    if not quiet:
+        terminal.print_runs_table(terminal.make_console(), found)
+
+
+def versions(found: Sequence[PromptVersion], as_json: bool, quiet: bool) -> None:
+    """A list of versions."""
+    if as_json:
+        print(dumps({"versions": [_plain(item) for item in found]}))
+        return
+    if not quiet:
+        terminal.print_versions_table(terminal.make_console(), found)
+
+
+def version(found: PromptVersion, form: str) -> None:
+    """One version: its prompt alone, its record, or both for people."""
+    if form == "json":
+        print(dumps(_plain(found)))
+        return
+    if form == "prompt":
+        print(prompt_text(found))
+        return
+    console = terminal.make_console()
+    terminal.print_versions_table(console, [found])
+    if found.verification is not None:
+        console.print(f"\n{found.verification.reason}")
+        terminal.print_verification(console, found.verification)
+    for run_id in found.run_ids:
+        console.print(f"run {run_id}", soft_wrap=True)
+    console.print()
+    print(prompt_text(found))
+
+
+def prompt_text(found: PromptVersion) -> str:
+    """The prompt as a file that a plan can name: sections where it has several messages."""
+    messages = found.prompt.messages
+    if len(messages) == 1 and messages[0].role == "user":
+        return messages[0].content
+    return "\n\n".join(f"# {message.role}\n\n{message.content}" for message in messages)
+
+
+def version_comparison(found: VersionComparison, as_json: bool) -> None:
+    """Two versions, side by side."""
+    if as_json:
+        print(dumps(_plain(found)))
+        return
+    print(found.diff or "the prompts are equal")
+    for metric in found.metrics:
+        print(f"{metric.name}: {_number(metric.a)} → {_number(metric.b)}")
+
+
+def new_version(found: PromptVersion, as_json: bool, quiet: bool) -> None:
+    """A version that was just made."""
+    if as_json:
+        print(dumps(_plain(found)))
+        return
+    if not quiet:
+        print(f"{found.workflow_id} {found.version}: {found.message}")
+
+
+def tagged(found: PromptVersion, alias: str, as_json: bool, quiet: bool) -> None:
+    """An alias that was just moved."""
+    if as_json:
+        print(dumps({"workflow_id": found.workflow_id, "version": found.version, "alias": alias}))
+        return
+    if not quiet:
+        print(f"{alias} → {found.workflow_id} {found.version}")
+
+
+def comparison(found: RunComparison, as_json: bool, quiet: bool) -> None:
+    """Two runs on the cases that they share."""
+    if as_json:
+        document = {
+            "first": _plain(found.first),
+            "second": _plain(found.second),
+            "differences": list(found.differences),
+            "fixed": list(found.fixed),
+            "broken": list(found.broken),
+            "still_failing": list(found.still_failing),
+            "comparison": _plain(found.proof),
+        }
+        print(dumps(document))
+        return
+    if quiet:
+        return
+    console = terminal.make_console()
+    if found.differences:
+        console.print(f"These runs differ in: {', '.join(found.differences)}", style="bold yellow")
+    proof = found.proof
+    console.print(
+        f"{proof.holdout_cases} shared cases: {proof.fixed} fixed, {proof.broken} broken, "
+        f"{len(found.still_failing)} still failing (exact McNemar p = {proof.p_value:.2g})"
+    )
+    terminal.print_verification(console, proof, ("first", "second"))
+    for name, ids in (("fixed", found.fixed), ("broken", found.broken), ("still failing", found.still_failing)):
+        if ids:
+            console.print(f"{name}: {', '.join(ids)}", soft_wrap=True)
+
+
+def created(paths: Sequence[Path], directory: Path, as_json: bool, quiet: bool) -> None:
+    """A project that was just written."""
+    if as_json:
+        print(dumps({"created": [str(path) for path in paths]}))
+        return
+    if not quiet:
+        print("\n".join(f"wrote {path}" for path in paths))
+        print(f"next: sharpen check {directory / 'plan.yaml'}")
+
+
+def _written(outputs: Sequence[Path]) -> None:
+    for path in outputs:
+        print(f"Report: {path}")
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
+
+
+def _plain(model: BaseModel | None) -> Any:
+    return None if model is None else model.model_dump(mode="json")
