@@ -61,7 +61,8 @@ async def test_what_llama_cpp_refuses(llama_server: str) -> None:
             return target.classify(caught.value)
 
     bad_params = await fails(params={"temperature": "hot"})
-    assert (bad_params.kind, bad_params.retryable) == (ErrorKind.BAD_REQUEST, False) or bad_params.http_status == 500
+    assert (bad_params.kind, bad_params.http_status, bad_params.retryable) == (ErrorKind.BAD_REQUEST, 400, False)
+    assert "temperature" in bad_params.message
     wrong_path = await fails(base_url=llama_server + "/nowhere")
     assert (wrong_path.kind, wrong_path.http_status) == (ErrorKind.BAD_REQUEST, 404)
     assert "/v1/nowhere/chat/completions" in wrong_path.message
@@ -85,9 +86,7 @@ async def test_a_deadline_frees_the_server(llama_server: str) -> None:
 async def test_the_embedded_model_answers() -> None:
     async with build_target(local()) as target:
         answer = await target.invoke(CAPITAL)
-        again = await target.invoke(CAPITAL)
     assert "Paris" in answer.output
-    assert again.output == answer.output
     assert answer.cost == 0.0
     assert answer.model == "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -113,7 +112,7 @@ async def test_more_calls_than_slots() -> None:
     assert target.max_concurrency == 3
     async with target:
         answers: list[TargetResponse] = await asyncio.gather(*(target.invoke(CAPITAL) for _ in range(6)))
-    assert len({answer.output for answer in answers}) == 1
+    assert all("Paris" in answer.output for answer in answers)
 
 
 @pytest.mark.local_model

@@ -113,13 +113,27 @@ def test_usage_and_cost_on_request_and_estimated() -> None:
     assert asyncio.run(target.invoke(request())) == TargetResponse("one two", Usage(5, 2), 0.0, "stop")
 
 
-def test_latency_of_the_reply_or_of_the_target() -> None:
-    target = scripted({"case_id": "slow", "output": "x", "latency_ms": 120}, default="y", latency_ms=40)
-    for case_id, least, most in (("slow", 0.12, 1.0), ("fast", 0.04, 0.119)):
-        start = time.perf_counter()
-        asyncio.run(target.invoke(request(case_id=case_id)))
-        assert least <= time.perf_counter() - start + 0.002
-        assert case_id == "slow" or time.perf_counter() - start < most
+def test_latency_of_the_reply_or_of_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("sharpen.targets.scripted.asyncio.sleep", sleep)
+    target = scripted(
+        {"case_id": "slow", "output": "x", "latency_ms": 120},
+        {"case_id": "at once", "output": "x", "latency_ms": 0},
+        default="y",
+        latency_ms=40,
+    )
+    ask(target, request(case_id="slow"), request(case_id="usual"), request(case_id="at once"))
+    assert slept == [0.12, 0.04]
+
+
+def test_latency_really_passes() -> None:
+    start = time.perf_counter()
+    ask(scripted(default="ok", latency_ms=30), request())
+    assert time.perf_counter() - start >= 0.028
 
 
 def test_calls_are_remembered() -> None:

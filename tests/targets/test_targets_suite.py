@@ -15,12 +15,12 @@ from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse
 from sharpen.targets.exceptions import failure_of
 from sharpen.targets.registry import build_target
 from sharpen.targets.scripted import scripted
-from sharpen.testing.target_suite import TargetSuite
+from sharpen.testing.target_suite import TargetContract
 
 KEY = "hunter2-very-secret"
 
 
-class TestOpenAI(TargetSuite):
+class TestOpenAI(TargetContract):
     @pytest.fixture(autouse=True)
     def _server(self, openai_server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MY_KEY", KEY)
@@ -33,7 +33,7 @@ class TestOpenAI(TargetSuite):
         return (KEY,)
 
 
-class TestScripted(TargetSuite):
+class TestScripted(TargetContract):
     def make_target(self) -> Target:
         return scripted(default="yes", latency_ms=1)
 
@@ -47,18 +47,18 @@ async def async_workflow(request: TargetRequest) -> str:
     return sync_workflow(request)
 
 
-class TestPythonSync(TargetSuite):
+class TestPythonSync(TargetContract):
     def make_target(self) -> Target:
         return build_target(PythonTarget(function=f"{__name__}:sync_workflow"))
 
 
-class TestPythonAsync(TargetSuite):
+class TestPythonAsync(TargetContract):
     def make_target(self) -> Target:
         return build_target(PythonTarget(function=f"{__name__}:async_workflow"))
 
 
 @pytest.mark.local_model
-class TestLocal(TargetSuite):
+class TestLocal(TargetContract):
     concurrency = 3
 
     def make_target(self) -> Target:
@@ -145,7 +145,7 @@ class _TellsSecretsInMessages(_Good):
     ],
 )
 def test_the_suite_catches(target: type[Target], caught_by: str) -> None:
-    class Suite(TargetSuite):
+    class Suite(TargetContract):
         def make_target(self) -> Target:
             return target()
 
@@ -158,4 +158,4 @@ def test_the_suite_catches(target: type[Target], caught_by: str) -> None:
 
 def test_the_suite_asks_for_a_target() -> None:
     with pytest.raises(NotImplementedError):
-        TargetSuite().test_answers_with_output_usage_and_cost()
+        TargetContract().test_answers_with_output_usage_and_cost()

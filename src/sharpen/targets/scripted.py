@@ -57,7 +57,7 @@ class ScriptedReplies(Target):
         self.calls.append(request)
         self.call_count += 1
         reply = self._reply(request)
-        latency_ms = reply.latency_ms or self._config.latency_ms
+        latency_ms = reply.latency_ms if "latency_ms" in reply.model_fields_set else self._config.latency_ms
         if latency_ms:
             await asyncio.sleep(latency_ms / 1000)
         usage = _usage(reply, request.text)

@@ -2,7 +2,7 @@
 
 ::
 
-    class TestMyTarget(TargetSuite):
+    class TestMyTarget(TargetContract):
         def make_target(self):
             return MyTarget(model="small")
 
@@ -28,7 +28,7 @@ class _Unprintable(Exception):
         raise RuntimeError("this exception cannot be printed")
 
 
-class TargetSuite:
+class TargetContract:
     """Inherit, implement ``make_target``; override ``request_for`` and ``secrets`` where the target needs it."""
 
     concurrency = 8
