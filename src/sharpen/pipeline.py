@@ -163,8 +163,14 @@ async def _improve(
 def _keep(
     bench: Workbench, result: OptimizationResult, search: SearchOutcome, run_ids: tuple[str, ...]
 ) -> PromptVersion:
-    """A new version when the proof accepted the winner, a draft otherwise; the seed is a version before either."""
+    """A new version when the proof accepted the winner, a draft otherwise; the seed is a version before either.
+
+    A prompt that an earlier search kept already is not kept twice.
+    """
     seed, workflow_id, proof = result.original_prompt, result.workflow_id, search.verification
+    kept = bench.versions.find_by_content(workflow_id, result.optimized_prompt.content_hash)
+    if kept is not None and (kept.kind != "draft" or not result.accepted):
+        return kept
     parent = bench.versions.find_by_content(workflow_id, seed.content_hash)
     if parent is None:
         parent = bench.versions.create(

@@ -76,7 +76,7 @@ class Engine:
             contenders = await self._proposals.from_parent(prompt, analysis, parent)
             await self._race(contenders, self._runs_left(FIRST_GENERATION_SHARE if generation == 1 else 1.0))
             best = self._best()
-            if best is None or best is parent or self._found.stop_reason:
+            if best is None or best is parent or self._found.stop_reason or self._perfect(best):
                 break
         self._found.winner = best
 
@@ -128,6 +128,9 @@ class Engine:
             return None
         better = best.rank_key(self._dev)[0] < rank_key(self._given.baseline, self._dev)[0]
         return best if better else None
+
+    def _perfect(self, contender: Contender) -> bool:
+        return contender.rank_key(self._dev)[0] == -1.0
 
     async def _prove(self) -> None:
         winner, holdout = self._found.winner, self._given.split.holdout
