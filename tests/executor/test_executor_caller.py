@@ -3,7 +3,7 @@ import random
 from typing import Any
 
 import pytest
-from executor_kit import Memory, Spy, now, run_virtual, unlimited
+from executor_kit import Journal, Memory, Spy, now, run_virtual, unlimited
 
 from sharpen.config.models import Budget, RateLimit
 from sharpen.errors import ErrorKind
@@ -157,6 +157,12 @@ def test_an_aborting_failure_stops_the_run_and_is_not_retried() -> None:
     outcome, _ = call(scripted({"failure": "authentication", "message": "bad key"}), stop=stop, abort=AbortPolicy(9))
     assert (stop.status, stop.reason) == (RunStatus.ABORTED, "the target refuses the credentials: bad key")
     assert not outcome.stopped  # it was called to an end
+
+
+def test_each_failed_attempt_is_shown_with_what_comes_next() -> None:
+    journal = Journal()
+    call(scripted(DOWN), policy=RetryPolicy(max_retries=1), observer=journal)
+    assert journal.events == [("attempt failed", ("c", "server", False)), ("attempt failed", ("c", "server", True))]
 
 
 class Broken(Spy):

@@ -84,6 +84,15 @@ async def test_finished_tasks_are_taken_over_and_never_called_again() -> None:
     assert journal.statistics[0].succeeded_tasks == 5
 
 
+async def test_a_server_that_is_gone_is_noticed_by_the_last_task_that_is_left() -> None:
+    target = scripted({"case_id": "c4", "failure": "connection"})
+    async with ExecutorService().session(plan(5, target, max_retries=0)) as session:
+        first = await session.run(cases=session.cases[:4])
+        rest = await session.run(finished={(task.case_id, 0): task for task in first.task_results})
+    assert (first.status, rest.status) == (RunStatus.COMPLETED, RunStatus.ABORTED)
+    assert rest.statistics.succeeded_tasks == 4
+
+
 async def test_when_all_is_finished_nothing_is_called() -> None:
     async with ExecutorService().session(plan(3, SPY)) as session:
         first = await session.run()

@@ -100,7 +100,7 @@ class Caller:
             if self.abort and (reason := self.abort.failure(failure, final=wait is None)):
                 self.stop.stop(RunStatus.ABORTED, reason)
             if self.observer:
-                self.observer.attempt_failed(request.case_id, failure.kind, wait)
+                self.observer.attempt_failed(request.case_id, failure.kind, None if self.stop.requested else wait)
             if wait is None:
                 return outcome
             slept_at = self.clock()

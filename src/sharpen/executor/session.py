@@ -136,13 +136,14 @@ class ExecutionSession:
             target=self.target_identity,
             case_ids=tuple(case.id for case in cases),
         )
+        pending = start.total_tasks - sum(result.status.completed for result in (finished or {}).values())
         stop = StopSignal()
         if self._stop.status is RunStatus.CANCELLED:
             stop.stop(RunStatus.CANCELLED, self._stop.reason)
         self._run_stops.add(stop)
         try:
             run = Run(
-                start, cases, execution.repeats, self._runner(renderer, stop, start.total_tasks), stop,
+                start, cases, execution.repeats, self._runner(renderer, stop, max(1, pending)), stop,
                 self._sink, self._observer,
             )  # fmt: skip
             return await run.execute(execution.concurrency, finished or {}, lambda: self._metadata(start, prompt))
