@@ -12,7 +12,7 @@ from sharpen.optimizer.analysis.scores import clarity_score, measure_text, overa
 from sharpen.optimizer.analysis.suppression import ignored_rules
 from sharpen.optimizer.models import AnalysisIssue, Prompt, PromptAnalysis
 
-__all__ = ["LintContext", "analyze"]
+__all__ = ["LintContext", "analyze", "find_issues"]
 
 
 def analyze(prompt: Prompt, context: LintContext | None = None) -> PromptAnalysis:
@@ -21,11 +21,7 @@ def analyze(prompt: Prompt, context: LintContext | None = None) -> PromptAnalysi
     ``metadata`` holds what the efficiency score was computed from (counts of words) and the guessed language.
     """
     document = Document(prompt, context)
-    ignored = ignored_rules(document)
-    issues = sorted(
-        (issue for rule in RULES if rule.id not in ignored for issue in _findings(rule, document)),
-        key=lambda issue: (issue.message_index, issue.start, issue.type),
-    )
+    issues = find_issues(document)
     clarity, measure = clarity_score(issues), measure_text(document)
     return PromptAnalysis(
         prompt_id=prompt.id,
@@ -39,9 +35,17 @@ def analyze(prompt: Prompt, context: LintContext | None = None) -> PromptAnalysi
             "filler_words": measure.filler,
             "repeated_words": measure.repeated,
             "excess_words": measure.excess,
-            "ignored_rules": sorted(ignored),
+            "ignored_rules": sorted(ignored_rules(document)),
         },
     )
+
+
+def find_issues(document: Document, only: frozenset[str] | None = None) -> list[AnalysisIssue]:
+    """What the rules (``only`` those with these ids) find, in the order of the text; ignored rules find nothing."""
+    ignored = ignored_rules(document)
+    wanted = (rule for rule in RULES if rule.id not in ignored and (only is None or rule.id in only))
+    found = [issue for rule in wanted for issue in _findings(rule, document)]
+    return sorted(found, key=lambda issue: (issue.message_index, issue.start, issue.type))
 
 
 def _findings(rule: Rule, document: Document) -> Iterator[AnalysisIssue]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from sharpen.optimizer.analysis.analyzer import analyze
+from sharpen.optimizer.analysis.analyzer import find_issues
 from sharpen.optimizer.analysis.cuts import sentence_removal
 from sharpen.optimizer.analysis.examples import LABEL_LINE
 from sharpen.optimizer.analysis.output_contract import OutputContract
 from sharpen.optimizer.analysis.text import HOLE, MessageText, Sentence
-from sharpen.optimizer.models import AnalysisIssue, TextEdit
+from sharpen.optimizer.models import TextEdit
 from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
 from sharpen.optimizer.strategies.edits import Draft, read, to_candidates
 
 RULES = frozenset({"SP105", "SP302", "SP303", "SP402"})
 """Lint rules whose safe fixes shorten a prompt."""
-PASSES = 5
-"""A fix may uncover another; so often the prompt is read again."""
 BACKGROUND_WORDS = 4
 
 _GAPS = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)|\n[ \t]*(?:\n[ \t]*){2,}")
@@ -35,18 +32,16 @@ class EfficiencyFocus(Strategy):
 
 
 def _fixed(context: StrategyContext, draft: Draft) -> Draft:
-    for _ in range(PASSES):
-        issue = next(_fixable(context, draft), None)
-        while issue is not None:
-            draft = draft.edited(issue.message_index, issue.edits, issue.type, issue.description)
-            issue = next(_fixable(context, draft), None)
-    return draft
-
-
-def _fixable(context: StrategyContext, draft: Draft) -> Iterator[AnalysisIssue]:
-    yield from (
-        issue for issue in analyze(draft.prompt, read(context).context).issues if issue.fixable and issue.type in RULES
-    )
+    """All safe fixes, one after the other: every fix moves the places of those behind it."""
+    while True:
+        issues = find_issues(read(context, draft.prompt), RULES)
+        issue = next((issue for issue in issues if issue.fixable), None)
+        if issue is None:
+            return draft
+        mended = draft.edited(issue.message_index, issue.edits, issue.type, issue.description)
+        if len(mended.prompt.text) >= len(draft.prompt.text):  # a fix that does not shorten would come up for ever
+            return draft
+        draft = mended
 
 
 def _collapsed(context: StrategyContext, draft: Draft) -> Draft:
