@@ -30,6 +30,7 @@ _BOOL = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "fals
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where the wheel brings it: five times faster
 
 
@@ -58,8 +59,7 @@ class Document:
     def marks(self) -> Mark:
         """The lines; for JSON found on demand by reading it as YAML, of which it is all but a subset."""
         if self.parsed_marks is None:
-            # Raw tabs are legal JSON between tokens only, and the one thing there that YAML minds.
-            reader = _Reader(self.text.replace("\t", " "), self.name, self.first_line)
+            reader = _Reader(_json_as_yaml(self.text), self.name, self.first_line)
             try:
                 return reader.read()[1]
             except PlanError:  # a form that only JSON allows: then the file's first line has to do
@@ -114,13 +114,18 @@ def _parse_json(text: str, name: str) -> Document:
     except ValueError as error:
         raise PlanError(Problem(f"not valid JSON: {error}", name)) from None
     if repeated:
-        reader = _Reader(text.replace("\t", " "), name, 1)
+        reader = _Reader(_json_as_yaml(text), name, 1)
         try:
             reader.read()
         except PlanError:
             reader.problems.clear()
         document.problems = reader.problems or [_twice(key, name) for key in repeated]
     return document
+
+
+def _json_as_yaml(text: str) -> str:
+    """JSON without the two things that YAML minds: tabs (legal between tokens only) and halves of surrogate pairs."""
+    return _SURROGATE.sub("……", text.replace("\t", " "))
 
 
 def load_json(text: str) -> tuple[Any, list[str]]:

@@ -55,7 +55,7 @@ def _jsonl(path: Path) -> Iterator[Row | Problem]:
         if isinstance(line, Problem):
             yield line
         elif line.strip():
-            yield _json_line(line, f"{name}:{number}")
+            yield _json_line(line.rstrip("\r\n"), f"{name}:{number}")
 
 
 def _json_line(line: str, where: str) -> Row | Problem:
@@ -104,7 +104,7 @@ def _csv(path: Path) -> Iterator[Row | Problem]:
                 yield problem
                 return
         elif len(cells) != len(header):
-            yield Problem(f"has {len(cells)} cells", where, expected=f"{len(header)}, as in the header")
+            yield Problem(f"cells in this row: {len(cells)}", where, expected=f"{len(header)}, as in the header")
         else:
             yield _tabular(dict(zip(header, cells, strict=True)), where)
 
