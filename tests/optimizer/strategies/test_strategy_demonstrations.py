@@ -33,13 +33,23 @@ async def test_inline_examples_have_the_questions_own_form():
     seed = prompt("Route the message.\n\nMessage: {{ message }}")
     found = await Demonstrations().propose(context(seed, api="completions"))
     assert {len(candidate.prompt.messages) for candidate in found} == {1}
-    text = render(found[0].prompt.messages[0].content, {"message": "where is my parcel"})
+    once = next(c for c in found if c.changes[0].rule_id == "demonstrations/inline")
+    text = render(once.prompt.messages[0].content, {"message": "where is my parcel"})
     blocks = text.split("\n\n")
     assert blocks[0] == "Route the message."
     assert blocks[-1] == "Message: where is my parcel\nAnswer:"
-    assert len(blocks) == 1 + 4 + 1
+    assert len(blocks) == 1 + 8 + 1
     assert all(block.startswith("Message: text ") and "{{ not a variable }}" in block for block in blocks[1:-1])
     assert text.count("Route the message.") == 1
+
+
+async def test_a_raw_completion_is_offered_with_the_instructions_repeated_too():
+    seed = prompt("Route the message.\n\nMessage: {{ message }}")
+    found = await Demonstrations().propose(context(seed, api="completions"))
+    repeated = next(c for c in found if c.changes[0].rule_id == "demonstrations/repeated")
+    text = render(repeated.prompt.text, {"message": "x"})
+    assert text.count("Route the message.") == 8 + 1
+    assert text.endswith("Message: x\nAnswer:")
 
 
 async def test_chat_examples_come_as_turns_and_inline():

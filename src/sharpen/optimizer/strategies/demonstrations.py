@@ -1,7 +1,8 @@
 """Few-shot examples drawn from the train split; which draw helps is measured, never assumed.
 
-In a chat the examples are user / assistant turns before the real question; in a raw completion they are worked examples
-in the very form of the question. A chat prompt is offered both ways.
+In a chat the examples are user / assistant turns before the real question, or stand inside the one message. In a raw
+completion they are worked examples in the very form of the question, with the instructions once above them, or repeated
+with every example: small models follow the repeated form better, larger ones do not need its tokens.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from sharpen.optimizer.models import Change
 from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
 from sharpen.templating import escape, render
 
-SIZES = (4, 8, 2)  # how many examples, most promising first
-DRAWS = 2  # random draws of each size: which examples matters as much as how many
+SIZES = (8, 4, 2)  # how many examples, most promising first
+DRAWS = 2  # random draws of each size: which examples are shown matters as much as how many
+FORMS = {"chat": ("turns", "inline"), "completions": ("repeated", "inline")}
 CHARACTERS_PER_TOKEN = 4
 CUE = "Answer:"
 
@@ -42,8 +44,8 @@ class Demonstrations(Strategy):
     async def propose(self, context: StrategyContext) -> list[Candidate]:
         """One candidate for each size, draw and form, as long as the examples fit."""
         pool = _pool(context)
-        forms = ("turns", "inline") if context.api == "chat" else ("inline",)
-        candidates: list[Candidate] = []
+        forms = FORMS.get(context.api, ("turns", "inline"))
+        candidates: dict[str, Candidate] = {}  # by content: without instructions two forms are one
         for draw in range(DRAWS):
             for size in SIZES:
                 if size > len(pool):
@@ -51,9 +53,9 @@ class Demonstrations(Strategy):
                 chosen = draw_balanced(pool, size, context.rng)
                 for form in forms:
                     candidate = _candidate(context, chosen, form, draw)
-                    if candidate is not None and len(candidates) < context.max_candidates:
-                        candidates.append(candidate)
-        return candidates
+                    if candidate is not None:
+                        candidates.setdefault(candidate.prompt.content_hash, candidate)
+        return list(candidates.values())[: context.max_candidates]
 
 
 def draw_balanced(pool: Sequence[Demonstration], size: int, rng: random.Random) -> list[Demonstration]:
@@ -101,7 +103,7 @@ def _candidate(context: StrategyContext, chosen: Sequence[Demonstration], form: 
     last = len(messages) - 1
     if messages[last].role != "user" or "{{" not in messages[last].content:
         return None
-    build = _as_turns if form == "turns" else _inline
+    build = {"turns": _as_turns, "inline": _inline, "repeated": _repeated}[form]
     try:
         added = build(messages[last].content, chosen)
     except TemplateError:  # a train case lacks a variable: its own run says so, no example can be made of it
@@ -111,7 +113,11 @@ def _candidate(context: StrategyContext, chosen: Sequence[Demonstration], form: 
     if context.max_added_tokens is not None and grown / CHARACTERS_PER_TOKEN > context.max_added_tokens:
         return None
     names = ", ".join(demonstration.case_id for demonstration in chosen)
-    how = "as turns of the chat" if form == "turns" else "above the question"
+    how = {
+        "turns": "as turns of the chat",
+        "inline": "above the question",
+        "repeated": "with the instructions in each",
+    }[form]
     change = Change(
         rule_id=f"demonstrations/{form}",
         reason=f"{len(chosen)} worked examples from the train split {how} (draw {draw + 1}: {names})",
@@ -132,8 +138,18 @@ def _as_turns(content: str, chosen: Sequence[Demonstration]) -> tuple[PromptMess
 
 
 def _inline(content: str, chosen: Sequence[Demonstration]) -> tuple[PromptMessage, ...]:
-    """One text: instructions, worked examples, and the question in the same form, ending where the answer begins."""
+    """One text: instructions once, worked examples, and the question in the same form."""
     instructions, question = split_question(content)
+    return _worked(instructions, question, chosen)
+
+
+def _repeated(content: str, chosen: Sequence[Demonstration]) -> tuple[PromptMessage, ...]:
+    """One text in which every example is the whole message with its answer."""
+    return _worked("", content, chosen)
+
+
+def _worked(instructions: str, question: str, chosen: Sequence[Demonstration]) -> tuple[PromptMessage, ...]:
+    """Examples in the question's own form; the text ends where the answer begins."""
     question = question.rstrip()
     if not question.endswith(":"):
         question = f"{question}\n{CUE}"
