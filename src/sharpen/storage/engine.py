@@ -1,0 +1,145 @@
+"""A store's URL → a database that can be read and written, with every failure in the user's words.
+
+Durability on SQLite: write-ahead log with ``synchronous=FULL``. What was committed survives ``kill -9`` of this
+process and also a power failure (as far as the disk keeps what it has confirmed). Each commit therefore waits for the
+disk, a few milliseconds; ``writer`` makes many results share one commit, so that throughput does not suffer.
+``synchronous=NORMAL`` would survive ``kill -9`` too, and lose the last paid results when the power fails.
+Readers see the last commit and never wait for a writer, nor a writer for them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+
+from sharpen.errors import StoreError
+from sharpen.storage.failures import BUSY_TIMEOUT_S, hide_password, translated
+
+EXAMPLES = "sqlite:///path/to/store.db or postgresql+psycopg://user@host/database"
+
+
+class Database:
+    """Transactions on one engine. ``name`` is the URL as users may see it: without its password."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.name = engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the store. Raises ``StoreError``."""
+        with translated(self.name), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write; committed at the end of the block, rolled back when it raises.
+
+        On SQLite it takes the write lock at once: a lock that is taken over later can fail without waiting.
+        Raises ``StoreError``.
+        """
+        with translated(self.name), self.engine.connect() as connection:
+            connection = connection.execution_options(sharpen_write=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close every connection; the last one folds SQLite's log into the file."""
+        self.engine.dispose()
+
+
+def connect(url: str) -> Database:
+    """Open the database of ``url``; a SQLite file and its directory are created when missing.
+
+    Raises ``StoreError`` for a malformed URL, an unknown scheme, a missing driver, an unusable path or file.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        _prepare_file(parsed)
+    engine = _create_engine(parsed)
+    database = Database(engine)
+    if engine.dialect.name == "sqlite":
+        _configure_sqlite(engine)
+        _switch_to_wal(database)
+    return database
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (exc.ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise StoreError(f"{hide_password(url)!r} is no store URL; expected e.g. {EXAMPLES}") from None
+
+
+def _prepare_file(url: URL) -> None:
+    name = url.render_as_string(hide_password=True)
+    if not url.database or url.database == ":memory:" or url.query.get("mode") == "memory":
+        raise StoreError(
+            f"store {name}: an in-memory database cannot be shared between threads; expected a file: {EXAMPLES}"
+        )
+    if url.database.startswith("file:"):  # SQLite's own URIs name flags beside the path: SQLite checks them
+        return
+    path = Path(url.database)
+    if path.is_dir():
+        raise StoreError(f"store {name}: {str(path)!r} is a directory; expected a file, e.g. {path / 'sharpen.db'}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"store {name}: cannot create its directory {str(path.parent)!r}: {error.strerror or error}"
+        ) from error
+
+
+def _create_engine(url: URL) -> Engine:
+    name = url.render_as_string(hide_password=True)
+    options: dict[str, Any] = {}
+    if url.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+    try:
+        engine = create_engine(url, **options)
+    except exc.NoSuchModuleError:
+        raise StoreError(f"store {name}: unknown database {url.drivername!r}; expected e.g. {EXAMPLES}") from None
+    except ImportError as error:
+        raise StoreError(
+            f"store {name}: its driver is not installed ({error}); install it, e.g. pip install psycopg[binary]"
+        ) from error
+    except exc.ArgumentError as error:
+        raise StoreError(f"store {name}: {error}") from error
+    if engine.dialect.is_async:
+        raise StoreError(f"store {name}: {url.drivername!r} is an asynchronous driver; expected e.g. {EXAMPLES}")
+    return engine
+
+
+def _configure_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver would begin transactions late, and none at all for DDL
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("sharpen_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _switch_to_wal(database: Database) -> None:
+    """Write-ahead log: a property of the file. SQLite does not wait for other openers here, so we do."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            with translated(database.name), database.engine.connect() as connection:
+                raw = connection.connection.cursor()
+                if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    raw.execute("PRAGMA journal_mode=WAL")
+                return
+        except Exception as error:
+            locked = "locked" in str(error)
+            if not locked or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)

@@ -1,0 +1,39 @@
+"""Find a row by the id a user typed: the whole id, or a beginning that only one id has."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from sqlalchemy import Column, Connection, Row, select
+
+from sharpen.errors import UnknownNameError, UserError
+from sharpen.storage import schema
+
+_NEWEST = 1000
+_SHOWN = 5
+
+
+def find_run(connection: Connection, ref: str) -> Row[Any]:
+    """The run's row. Raises ``UnknownNameError`` with a close id or the newest ones, ``UserError`` if ambiguous."""
+    return _find(connection, "run", schema.runs.c.run_id, ref)
+
+
+def find_optimization(connection: Connection, ref: str) -> Row[Any]:
+    """The optimization's row. Raises as ``find_run`` does."""
+    return _find(connection, "optimization", schema.optimizations.c.id, ref)
+
+
+def _find(connection: Connection, what: str, column: Column[str], ref: str) -> Row[Any]:
+    query = select(column.table)
+    if (exact := connection.execute(query.where(column == ref)).first()) is not None:
+        return exact
+    begun = connection.execute(query.where(column.startswith(ref, autoescape=True)).limit(2)).all() if ref else []
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        first, second = (row._mapping[column.name] for row in begun)
+        raise UserError(f"{what} {ref!r} is ambiguous: {first!r} and {second!r} begin so; type more of it")
+    newest_first = select(column).order_by(column.table.c.started_at.desc()).limit(_NEWEST)
+    newest = connection.execute(newest_first).scalars().all()
+    raise UnknownNameError(what, ref, difflib.get_close_matches(ref, newest, n=1) or newest[:_SHOWN])

@@ -1,0 +1,1 @@
+"""How the schema came about: one file for each step, never changed after a release."""

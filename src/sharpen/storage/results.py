@@ -1,0 +1,81 @@
+"""Results: one row for each task of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, select
+
+from sharpen.errors import ErrorKind
+from sharpen.executor.models import TaskResult
+from sharpen.storage import schema
+from sharpen.storage.engine import Database
+from sharpen.storage.lookup import find_run
+from sharpen.storage.task_rows import from_row, to_row
+from sharpen.storage.upsert import insert_or_replace
+
+_RESULTS, _CASES = schema.results.c, schema.run_cases.c
+
+SYSTEMIC = frozenset({ErrorKind.CONNECTION, ErrorKind.AUTHENTICATION, ErrorKind.RATE_LIMIT})
+"""Errors that say nothing about the case: the server, the key or the quota was the reason."""
+
+
+class ResultRepository:
+    """The results of runs, in case order."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self, run_id: str) -> tuple[TaskResult, ...]:
+        """A run's results in case order, repeats side by side. Raises ``UnknownNameError``."""
+        with self._database.read() as connection:
+            return tuple(read_results(connection, find_run(connection, run_id).id))
+
+    def count(self, run_id: str) -> int:
+        """How many results are saved. Raises ``UnknownNameError``."""
+        with self._database.read() as connection:
+            run = find_run(connection, run_id).id
+            return connection.execute(select(func.count()).where(_RESULTS.run == run)).scalar_one()
+
+    def finished(self, run_id: str) -> dict[tuple[str, int], TaskResult]:
+        """What a resumed run need not repeat, by case id and repeat.
+
+        Finished is what ran to an end, good or bad: succeeded, failed, timeout, error. Not finished are cancelled
+        tasks, and errors that were no fault of the case (no connection, wrong key, rate limit exhausted): whoever
+        resumes has removed that cause, and wants these asked again. Raises ``UnknownNameError``.
+        """
+        return {(result.case_id, result.repeat): result for result in self.list(run_id) if is_finished(result)}
+
+
+def is_finished(result: TaskResult) -> bool:
+    """True when asking again would not be worth a call."""
+    return result.status.completed and (result.error is None or result.error.kind not in SYSTEMIC)
+
+
+def results_query(run: int, *more: Any) -> Select[Any]:
+    """A run's result rows in case order, then repeat; ``more`` columns beside them. Cases of no order come last."""
+    return (
+        select(schema.results, *more)
+        .outerjoin(schema.run_cases, and_(_CASES.run == _RESULTS.run, _CASES.case_id == _RESULTS.case_id))
+        .where(_RESULTS.run == run)
+        .order_by(_CASES.position.nulls_last(), _RESULTS.case_id, _RESULTS.repeat)
+    )
+
+
+def read_results(connection: Connection, run: int) -> Iterator[TaskResult]:
+    """A run's results in case order, read as they are asked for."""
+    return map(from_row, connection.execute(results_query(run)))
+
+
+def save_missing(connection: Connection, run: int, results: Iterable[TaskResult]) -> None:
+    """Save results that never came through ``save_result``: mostly cancelled ones. Completed ones stay as they are."""
+    saved = select(_RESULTS.case_id, _RESULTS.repeat).where(_RESULTS.run == run)
+    stored = {tuple(row) for row in connection.execute(saved)}
+    rows = [
+        to_row(run, result)
+        for result in results
+        if not result.status.completed or (result.case_id, result.repeat) not in stored
+    ]
+    if rows:
+        connection.execute(insert_or_replace(connection.dialect.name, schema.results), rows)

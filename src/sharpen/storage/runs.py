@@ -1,0 +1,151 @@
+"""Runs: when, of what, with which target, and how they ended."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select, update
+
+from sharpen.config.prompts import PromptTemplate
+from sharpen.errors import StoreError
+from sharpen.executor.models import RunExecutionResult, RunStatus
+from sharpen.executor.ports import RunStart
+from sharpen.executor.statistics import summarize
+from sharpen.storage import schema
+from sharpen.storage.engine import Database
+from sharpen.storage.lookup import find_run
+from sharpen.storage.prompts import save_prompt
+from sharpen.storage.records import RunRecord, RunSummary
+from sharpen.storage.results import read_results
+from sharpen.storage.upsert import insert_or_keep
+
+_RUNS = schema.runs.c
+_SUMMARY = [_RUNS[name] for name in RunSummary.model_fields]
+
+
+class RunRepository:
+    """The list of runs, and each of them again as it was."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(
+        self,
+        workflow_id: str | None = None,
+        limit: int | None = 50,
+        *,
+        purpose: str | None = None,
+        parent_run_id: str | None = None,
+    ) -> tuple[RunSummary, ...]:
+        """Runs, newest first; at most ``limit`` of them (None: all)."""
+        query = select(*_SUMMARY).order_by(_RUNS.started_at.desc(), _RUNS.id.desc()).limit(limit)
+        wanted = {_RUNS.workflow_id: workflow_id, _RUNS.purpose: purpose, _RUNS.parent_run_id: parent_run_id}
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        with self._database.read() as connection:
+            return tuple(RunSummary.model_validate(dict(row._mapping)) for row in connection.execute(query))
+
+    def get(self, ref: str) -> RunRecord:
+        """The run whose id is ``ref``, or begins with it when only one does.
+
+        Raises ``UnknownNameError`` with close ids, ``UserError`` when several runs begin so.
+        """
+        with self._database.read() as connection:
+            run = find_run(connection, ref)
+            prompt = select(schema.prompts.c.messages).where(schema.prompts.c.content_hash == run.prompt_hash)
+            return RunRecord(
+                **{name: run._mapping[name] for name in RunSummary.model_fields},
+                manifest=run.manifest,
+                prompt=tuple(connection.execute(prompt).scalar() or ()),
+                target=run.target,
+                metadata=run._mapping["metadata"],
+                case_ids=_case_ids(connection, run.id),
+            )
+
+    def load_result(self, ref: str) -> RunExecutionResult:
+        """The run's result as the executor returned it.
+
+        A run that never ended (``running``) holds the results that were saved; its statistics are over these, as are
+        those of a run that was resumed with fewer cases.
+        Raises as ``get`` does.
+        """
+        with self._database.read() as connection:
+            run = find_run(connection, ref)
+            results = tuple(read_results(connection, run.id))
+            complete = run.statistics is not None and len(results) in (0, run.statistics["total_tasks"])
+            return RunExecutionResult(
+                run_id=run.run_id,
+                workflow_id=run.workflow_id,
+                started_at=run.started_at,
+                finished_at=run.finished_at or run.started_at,
+                statistics=run.statistics if complete else summarize(results),
+                task_results=results,
+                status=run.status,
+                stop_reason=run.stop_reason
+                if run.finished_at
+                else f"not finished: {len(results)} of {run.total_tasks} results",
+                metadata=run._mapping["metadata"],
+            )
+
+
+def begin_run(connection: Connection, start: RunStart) -> int:
+    """Note that a run begins, or goes on: a run that is there already is set to ``running`` again. Returns its key.
+
+    Raises ``StoreError`` when the id belongs to a run of another workflow.
+    """
+    known = connection.execute(
+        select(_RUNS.id, _RUNS.workflow_id).where(_RUNS.run_id == start.run_id).with_for_update()
+    ).first()
+    if known is not None:
+        if known.workflow_id != start.workflow_id:
+            raise StoreError(f"run {start.run_id!r} exists already, as a run of workflow {known.workflow_id!r}")
+        again = {"status": RunStatus.RUNNING.value, "finished_at": None, "statistics": None, "stop_reason": None}
+        connection.execute(update(schema.runs).where(_RUNS.id == known.id).values(again))
+        key = int(known.id)
+    else:
+        prompt_hash = save_prompt(connection, PromptTemplate.model_validate(start.prompt)) if start.prompt else None
+        inserted = connection.execute(
+            schema.runs.insert()
+            .returning(_RUNS.id)
+            .values(
+                run_id=start.run_id,
+                workflow_id=start.workflow_id,
+                purpose=start.purpose,
+                parent_run_id=start.parent_run_id,
+                status=RunStatus.RUNNING.value,
+                started_at=start.started_at,
+                total_tasks=start.total_tasks,
+                manifest=dict(start.manifest),
+                target=dict(start.target),
+                metadata={},
+                prompt_hash=prompt_hash,
+            )
+        )
+        key = int(inserted.scalar_one())
+    rows = [
+        {"run": key, "case_id": case_id, "position": position, "case": None}
+        for position, case_id in enumerate(dict.fromkeys(start.case_ids))
+    ]
+    if rows:
+        connection.execute(insert_or_keep(connection.dialect.name, schema.run_cases), rows)
+    return key
+
+
+def end_run(connection: Connection, key: int, result: RunExecutionResult) -> None:
+    """Note how a run ended."""
+    connection.execute(
+        update(schema.runs)
+        .where(_RUNS.id == key)
+        .values(
+            status=result.status.value,
+            stop_reason=result.stop_reason,
+            started_at=result.started_at,
+            finished_at=result.finished_at,
+            statistics=result.statistics.model_dump(mode="json"),
+            metadata=result.metadata,
+        )
+    )
+
+
+def _case_ids(connection: Connection, key: int) -> tuple[str, ...]:
+    cases = schema.run_cases.c
+    return tuple(connection.execute(select(cases.case_id).where(cases.run == key).order_by(cases.position)).scalars())

@@ -1,0 +1,195 @@
+"""The tables, as they are now. ``migrations`` says how they came about; a test holds the two equal.
+
+::
+
+    runs ──< results                 one row for each task, in columns: it costs little more than its output
+      ├────< run_cases >── cases     the order of a run's cases, and their inputs, stored once by content
+      ├────  decisions
+      └───── prompts ──< versions ──< aliases, alias_history
+    optimizations                    what one `sharpen optimize` found; its runs name it as parent_run_id
+    responses                        answers by content hash: the cache
+
+Portable SQL only. Integer keys tie the big tables together; the names users see (run_id, case_id) are looked up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
+
+from sharpen.storage.types import ExactText, Json, Moment
+
+REVISION = "0001"
+"""The newest migration: what a store must hold for this code."""
+
+VERSION_TABLE = "sharpen_schema"
+"""Where the migrations note the store's revision; a name of our own, for databases that hold other programs too."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, *, optional: bool = False, **options: Any) -> Column[str]:
+    return Column(name, ExactText, nullable=optional, **options)
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _text("run_id", unique=True),
+    _text("workflow_id"),
+    _text("purpose"),
+    _text("parent_run_id", optional=True),
+    _text("status"),
+    _text("stop_reason", optional=True),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("total_tasks", Integer, nullable=False),
+    Column("statistics", Json),
+    Column("manifest", Json, nullable=False),
+    Column("target", Json, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("prompt_hash", ExactText, ForeignKey("prompts.content_hash")),
+    Index(None, "workflow_id", "started_at"),
+    Index(None, "started_at"),
+    Index(None, "parent_run_id"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    _text("case_id", primary_key=True),
+    Column("repeat", Integer, primary_key=True),
+    _text("task_id", optional=True),  # NULL: the usual one, made of case and repeat
+    _text("status"),
+    _text("output", optional=True),
+    _text("finish_reason", optional=True),
+    Column("score", Double),
+    Column("execution_time", Double, nullable=False),
+    Column("wait_time", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("total_tokens", BigInteger, nullable=False),
+    Column("cost", Double),
+    Column("cached", Boolean, nullable=False),
+    Column("assertions", Json),  # NULL: none
+    _text("error_kind", optional=True),
+    _text("error_message", optional=True),
+    Column("error_http_status", Integer),
+    Column("error_retryable", Boolean),
+    Column("judge_calls", Integer, nullable=False),
+    Column("judge_tokens", BigInteger, nullable=False),
+    Column("judge_cost", Double),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _text("content_hash", unique=True),
+    _text("case_id"),
+    Column("vars", Json, nullable=False),
+    Column("expected", Json),
+)
+
+run_cases = Table(
+    "run_cases",
+    metadata,
+    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    _text("case_id", primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("case", Integer, ForeignKey("cases.id")),  # NULL: the run's inputs were never given to the store
+)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("content_hash", ExactText, primary_key=True),
+    Column("messages", Json, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Integer, primary_key=True),  # grows: the order of creation
+    _text("workflow_id"),
+    _text("version"),
+    _text("kind"),
+    Column("content_hash", ExactText, ForeignKey("prompts.content_hash"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("document", Json, nullable=False),  # the rest of the record: evidence, changes, message
+    UniqueConstraint("workflow_id", "version"),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    _text("workflow_id", primary_key=True),
+    _text("alias", primary_key=True),
+    _text("version"),
+    ForeignKeyConstraint(["workflow_id", "version"], ["versions.workflow_id", "versions.version"]),
+)
+
+alias_history = Table(
+    "alias_history",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _text("workflow_id"),
+    _text("alias"),
+    _text("version", optional=True),
+    _text("previous", optional=True),
+    Column("moved_at", Moment, nullable=False),
+    Index(None, "workflow_id", "alias"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("document", Json, nullable=False),
+)
+
+optimizations = Table(
+    "optimizations",
+    metadata,
+    _text("id", primary_key=True),
+    _text("workflow_id"),
+    Column("started_at", Moment, nullable=False),
+    Column("outcome", Json, nullable=False),
+    Index(None, "workflow_id", "started_at"),
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    _text("key", primary_key=True),
+    _text("output"),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost", Double),
+    _text("finish_reason", optional=True),
+    _text("model", optional=True),
+    Column("execution_time", Double, nullable=False),
+)

@@ -1,0 +1,83 @@
+"""The store: everything that outlives a process, behind one URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from sharpen.config.models import Case
+from sharpen.storage.cases import CaseRepository
+from sharpen.storage.decisions import DecisionRepository
+from sharpen.storage.engine import Database, connect
+from sharpen.storage.migrate import ensure_current
+from sharpen.storage.optimizations import OptimizationRepository
+from sharpen.storage.prompts import PromptRepository
+from sharpen.storage.responses import ResponseRepository
+from sharpen.storage.results import ResultRepository
+from sharpen.storage.runs import RunRepository
+from sharpen.storage.sink import StoreSink
+from sharpen.storage.versions import StoredVersionRepository
+from sharpen.storage.writer import Writer
+
+
+class Store:
+    """One repository for each kind of thing, and a sink for running runs. Close it, or use it as a context manager.
+
+    The repositories' methods block (a few milliseconds); the sink and ``responses`` are for event loops. All of it
+    may be used from several threads, and one SQLite file by several processes at once.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writer = Writer(database)
+        self.runs = RunRepository(database)
+        self.results = ResultRepository(database)
+        self.cases = CaseRepository(database)
+        self.prompts = PromptRepository(database)
+        self.versions = StoredVersionRepository(database)
+        self.decisions = DecisionRepository(database)
+        self.optimizations = OptimizationRepository(database)
+        self.responses = ResponseRepository(database, self._writer)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open ``sqlite:///path`` or another SQLAlchemy URL; a new store is created, an older one upgraded.
+
+        Raises ``StoreError`` that says what is wrong with the URL, the path, the file or the schema.
+        """
+        database = connect(url)
+        try:
+            ensure_current(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a password."""
+        return self._database.name
+
+    @property
+    def database(self) -> Database:
+        """The database beneath, for exports and maintenance."""
+        return self._database
+
+    def sink(self, cases: Iterable[Case] = ()) -> StoreSink:
+        """A ``RunSink`` that writes here. With ``cases``, the runs' inputs are stored too."""
+        return StoreSink(self._writer, self._database.engine.dialect.name, cases)
+
+    def close(self) -> None:
+        """Finish pending writes and close every connection. Idempotent."""
+        self._writer.close()
+        self.responses.close()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()

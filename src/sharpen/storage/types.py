@@ -1,0 +1,73 @@
+"""Column types that keep every Python value exactly, on SQLite and PostgreSQL alike."""
+
+# ruff: noqa: ARG002 - SQLAlchemy hands its dialect to every converter
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+_ESCAPED = "\x01json:"
+
+
+class ExactText(TypeDecorator[str]):
+    """Any Python string. A model's output may hold what databases refuse: NUL (PostgreSQL) and lone surrogates (all).
+
+    Such a text is stored as ASCII JSON behind a marker, every other one as it is. Equality in SQL still holds.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or not (value.startswith("\x01") or "\x00" in value or _has_surrogate(value)):
+            return value
+        return _ESCAPED + json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or not value.startswith(_ESCAPED):
+            return value
+        return str(json.loads(value[len(_ESCAPED) :]))
+
+
+def _has_surrogate(text: str) -> bool:
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class Json(TypeDecorator[Any]):
+    """JSON as text: portable, keeps floats exactly, key order, and NaN (which PostgreSQL's own type refuses).
+
+    What JSON does not know (a date in a test case's variables) is stored as its ``str``. None is SQL's NULL.
+    """
+
+    impl = ExactText
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A timezone-aware moment as ISO 8601 in UTC with microseconds: exact, readable, and sorts as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
