@@ -223,14 +223,14 @@ def make_decision(should_optimize: bool = True, **fields: Any) -> Decision:
             observed=0.56,
             threshold=0.8,
             comparison="<",
-            reason="success_rate 0.560 is below min_success_rate 0.8",
+            reason="too few cases pass",
         ),
         Trigger(
             metric="overall_score",
             observed=61.5,
             threshold=80.0,
             comparison="<",
-            reason="overall_score 61.5 is below optimization_threshold 80",
+            reason="the prompt's score is low",
         ),
     )
     return Decision(
@@ -379,7 +379,7 @@ def make_outcome(number: int = 150, candidate_rate: float = 0.86, seed: int = 3,
     )  # fmt: skip
     proof = Verification(
         accepted=accepted,
-        reason="the improvement is significant" if accepted else "the interval of the effect includes 0",
+        reason="better on held-out cases" if accepted else "the gain may be luck: p = 0.38, above alpha 0.05",
         alpha=0.05,
         test="exact McNemar",
         holdout_cases=len(won),

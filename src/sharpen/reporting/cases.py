@@ -32,7 +32,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class FailureView:
-    """Why one answer did not pass: the assertion (or error kind) and its reason."""
+    """Why one answer did not pass: the assertion (or error kind) and its reason, as they came (not made safe)."""
 
     name: str
     reason: str
@@ -108,10 +108,18 @@ def state_of(tasks: Sequence[TaskResult]) -> State | None:
     return "passed" if sum(task.status is TaskStatus.SUCCEEDED for task in ran) > len(ran) / 2 else "failed"
 
 
+def _change(before: Sequence[TaskResult], after: Sequence[TaskResult]) -> Literal["fixed", "broken", ""]:
+    """By pass rates, as the proof counts; a case that lost a repeat under either prompt is no pair."""
+    if not before or not after or not all(task.status.completed for task in (*before, *after)):
+        return ""
+    rates = [sum(t.status is TaskStatus.SUCCEEDED for t in tasks) / len(tasks) for tasks in (before, after)]
+    return "fixed" if rates[1] > rates[0] else "broken" if rates[1] < rates[0] else ""
+
+
 def failures_of(task: TaskResult) -> list[FailureView]:
     """Failed assertions that count (weight above 0), then the error unless it only repeats them."""
     failures = [
-        FailureView(for_page(result.type), _reason(result.reason or "failed"))
+        FailureView(result.type, _reason(result.reason or "failed"))
         for result in task.assertion_results
         if not result.passed and result.weight > 0
     ]
@@ -162,7 +170,6 @@ def _view(
     limit: int,
 ) -> CaseView:
     before_state, after_state = state_of(first), state_of(second)
-    states = (before_state, after_state)
     inputs = tuple((for_page(name), _shown(as_text(value), limit)) for name, value in case.vars.items()) if case else ()
     kinds = {
         task.error.kind.value for task in second or first if task.error and task.status is not TaskStatus.SUCCEEDED
@@ -176,7 +183,7 @@ def _view(
         after=tuple(_attempt(task, limit) for task in second),
         before_state=before_state,
         after_state=after_state,
-        change="fixed" if states == ("failed", "passed") else "broken" if states == ("passed", "failed") else "",
+        change=_change(first, second),
         kinds=tuple(sorted(kinds)),
         preview=one_line(" · ".join(shown.text[:160] for _, shown in inputs), 120),
     )
@@ -206,4 +213,4 @@ def _shown(text: str, limit: int) -> Shown:
 
 def _reason(text: str) -> str:
     kept, note = cut(text, REASON_LIMIT)
-    return for_page(kept) + (f" ({note})" if note else "")
+    return kept + (f" ({note})" if note else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 UNKNOWN = "unknown"
 NOTHING = "–"
 
@@ -55,10 +57,7 @@ def usd(value: float | None) -> str:
         return f"${value:,.2f}"
     if value >= 0.01:
         return f"${value:.3f}"
-    digits = 2
-    while round(value, digits) == 0 and digits < 12:
-        digits += 1
-    return f"${value:.{digits + 1}f}"
+    return f"${value:.{1 - math.floor(math.log10(value))}f}"
 
 
 def count(value: float | None) -> str:

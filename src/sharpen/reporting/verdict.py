@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sharpen.executor.models import RunExecutionResult, RunStatus
-from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport, Verification
+from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport, Trigger, Verification
 from sharpen.reporting import figures as fig
 
 Tone = Literal["good", "bad", "warn", "neutral"]
@@ -56,22 +56,34 @@ def of_run(result: RunExecutionResult, report: TestExecutionReport | None, decis
         "Rules broken",
         headline,
         f"{passed}; {fig.plural(len(decision.triggers), 'rule')} of the plan {_does(decision)} not hold.",
-        tuple(trigger.reason for trigger in decision.triggers),
+        tuple(trigger_line(trigger) for trigger in decision.triggers),
     )
+
+
+def trigger_line(trigger: Trigger) -> str:
+    """``too few cases pass: success_rate 0.56 < 0.8``."""
+    numbers = f"{trigger.metric} {trigger.observed:,.4g} {trigger.comparison} {trigger.threshold:,.4g}"
+    return f"{trigger.reason}: {numbers}" if trigger.reason else numbers
 
 
 def _does(decision: Decision) -> str:
     return "does" if len(decision.triggers) == 1 else "do"
 
 
-def evidence(proof: Verification) -> str:
-    """The proof in one sentence: rates, effect with interval, p, what was fixed and broken."""
+def rates(proof: Verification) -> str:
+    """Both rates and the interval of their difference: ``48.3% → 88.3% on 60 held-out cases; 95% interval …``."""
     level = f"{(1 - proof.alpha) * 100:g}%"
     return (
         f"{fig.percent(proof.baseline.success_rate)} → {fig.percent(proof.candidate.success_rate)} on "
         f"{fig.plural(proof.holdout_cases, 'held-out case')}; {level} interval {fig.signed(proof.effect_low * 100)} to "
-        f"{fig.signed(proof.effect_high * 100)} points, {fig.p_value(proof.p_value)} ({proof.test}); "
-        f"{proof.fixed:,} fixed, {proof.broken:,} broken."
+        f"{fig.signed(proof.effect_high * 100)} points"
+    )
+
+
+def evidence(proof: Verification) -> str:
+    """The proof in one sentence: rates, effect with interval, p, what was fixed and broken."""
+    return (
+        f"{rates(proof)}, {fig.p_value(proof.p_value)} ({proof.test}); {proof.fixed:,} fixed, {proof.broken:,} broken."
     )
 
 
@@ -81,25 +93,23 @@ def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
     proof = outcome.verification
     if proof is not None and proof.accepted:
         name = f"version {outcome.version}" if outcome.version else "better prompt"
-        return VerdictText(
-            "good", "Accepted", f"New {name}: {fig.points(proof.effect)}", _sentence(evidence(proof)), notes
-        )
+        return VerdictText("good", "Accepted", f"New {name}: {fig.points(proof.effect)}", evidence(proof), notes)
     kept = f" The best candidate is kept as draft {outcome.draft}." if outcome.draft else ""
     if proof is not None:
         return VerdictText(
             "warn",
             "Not accepted",
             "No improvement proved",
-            f"{_sentence(proof.reason)} {evidence(proof)}{kept}",
-            (*(f"Limit broken: {limit}" for limit in proof.broken_limits), *notes),
+            f"{_sentence(proof.reason)} {rates(proof)}.{kept}",
+            notes,
         )
     baseline = outcome.baseline
     passing = f"{fig.percent(baseline.success_rate)} of {fig.plural(baseline.total_tests, 'test')} pass"
     if outcome.result is not None and outcome.result.accepted:  # basis "static": nothing was called to prove it
         return VerdictText("neutral", "Unmeasured", "Rewritten, not measured", f"{passing} with the baseline.", notes)
+    if outcome.baseline_run.status is not RunStatus.COMPLETED and not outcome.candidates:
+        return VerdictText("warn", "Unfinished", "The baseline did not finish", f"So far, {passing}.", notes)
     if not outcome.decision.should_optimize:
-        if outcome.baseline_run.status is not RunStatus.COMPLETED:
-            return VerdictText("warn", "Unfinished", "The baseline did not finish", f"{passing}.", notes)
         return VerdictText("good", "Rules hold", "Nothing to optimize", f"{passing}, and every rule holds.", notes)
     evaluated = sum(candidate.dev is not None for candidate in outcome.candidates)
     if evaluated:
@@ -111,4 +121,5 @@ def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
 
 def _sentence(text: str) -> str:
     text = text.strip()
+    text = text[:1].upper() + text[1:]
     return text if not text or text.endswith((".", "!", "?")) else text + "."

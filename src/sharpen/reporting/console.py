@@ -1,0 +1,194 @@
+"""Results in the terminal. Everything printed here fits the console's width; what models wrote is made harmless.
+
+The observers of a run and of a search stand in ``progress``; they are named here too, because this is where callers
+look for everything that a terminal shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from sharpen.config.models import Case
+from sharpen.executor.models import RunExecutionResult, TaskStatus
+from sharpen.optimizer.models import (
+    Change,
+    Decision,
+    OptimizationOutcome,
+    PromptAnalysis,
+    TestExecutionReport,
+    Verification,
+)
+from sharpen.reporting import comparison, verdict
+from sharpen.reporting import figures as fig
+from sharpen.reporting.cases import failures_of
+from sharpen.reporting.console_lists import print_check, print_runs_table, print_versions_table
+from sharpen.reporting.progress import RunProgress, SearchProgress
+from sharpen.reporting.terminal import (
+    fitting,
+    is_unicode,
+    make_console,
+    print_indented,
+    print_line,
+    print_pairs,
+    safe,
+    styled,
+    table,
+)
+from sharpen.reporting.text import one_line
+
+__all__ = [
+    "RunProgress", "SearchProgress", "make_console", "print_check", "print_decision", "print_optimization",
+    "print_run", "print_runs_table", "print_verification", "print_versions_table",
+]  # fmt: skip
+
+FAILURES_SHOWN = 10
+_FAILED = (TaskStatus.FAILED, TaskStatus.TIMEOUT, TaskStatus.ERROR)
+_STYLES = {"good": "green", "bad": "red", "warn": "yellow", "neutral": "cyan", "flat": "default"}
+_SIGNS = {"good": "✓", "bad": "✗", "warn": "!", "neutral": "·"}
+
+
+def print_run(
+    console: Console,
+    result: RunExecutionResult,
+    report: TestExecutionReport | None,
+    decision: Decision | None,
+    cases: Sequence[Case] = (),
+    *,
+    failures: int = FAILURES_SHOWN,
+) -> None:
+    """Verdict, figures, the first ``failures`` failing tests with their reasons, and what the decision suggests."""
+    _print_verdict(console, verdict.of_run(result, report, decision))
+    figures = [pair for pair in comparison.run_figures(result, report) if pair[1] != fig.NOTHING]
+    print_pairs(console, figures)
+    _print_failures(console, result, cases, failures)
+    if decision is not None and decision.should_optimize:
+        _print_strategy(console, decision)
+    console.print(styled(console, f"Run {result.run_id}", "dim"), soft_wrap=True)
+
+
+def print_decision(
+    console: Console, decision: Decision, analysis: PromptAnalysis | None = None, title: str = ""
+) -> None:
+    """Would it optimize, why, and with which strategy."""
+    worth = decision.should_optimize
+    sign = "!" if worth else "✓"
+    head = "Worth optimizing" if worth else "Nothing to optimize"
+    console.print(
+        styled(console, f"{sign} {head}", "bold yellow" if worth else "bold green"), styled(console, title, "dim")
+    )
+    if decision.triggers:
+        rows = [
+            (
+                trigger.metric,
+                f"{trigger.observed:,.4g}",
+                f"{trigger.comparison} {trigger.threshold:,.4g}",
+                Text(safe(console, trigger.reason)),
+            )
+            for trigger in decision.triggers
+        ]
+        columns = ("rule", "observed", "triggers when", "why")
+        print_indented(console, table(console, columns, rows, numbers=columns[1:3]))
+    for skipped in decision.skipped:
+        print_line(console, f"not judged: {skipped}", "dim")
+    if analysis is not None:
+        scores = (
+            ("overall", analysis.overall_score),
+            ("clarity", analysis.clarity_score),
+            ("efficiency", analysis.efficiency_score),
+        )
+        print_line(console, "static analysis: " + ", ".join(f"{name} {score:.1f}" for name, score in scores), "dim")
+    _print_strategy(console, decision)
+
+
+def print_optimization(console: Console, outcome: OptimizationOutcome, report_path: str | Path | None = None) -> None:
+    """Verdict, baseline against candidate, the candidates, the changes, and where the whole report is."""
+    _print_verdict(console, verdict.of_optimization(outcome))
+    if outcome.verification is not None:
+        print_verification(console, outcome.verification)
+    if outcome.candidates:
+        rows = [
+            (
+                Text(safe(console, f"{item.id}"), style="bold" if item.status == "winner" else ""),
+                item.strategy,
+                fig.percent(item.dev.success_rate) if item.dev else fig.NOTHING,
+                f"{item.calls:,}",
+                Text(item.status, style={"winner": "green", "finalist": "cyan"}.get(item.status, "dim")),
+            )
+            for item in outcome.candidates
+        ]
+        columns = ("candidate", "strategy", "dev", "calls", "status")
+        print_indented(console, table(console, columns, rows, numbers=("dev", "calls")))
+    if outcome.result is not None:
+        _print_changes(console, outcome.result.changes)
+    elif outcome.decision.should_optimize:
+        _print_strategy(console, outcome.decision)
+    seconds = (outcome.finished_at - outcome.started_at).total_seconds()
+    cost = "cost unknown" if outcome.cost is None else fig.usd(outcome.cost)
+    spent = [fig.plural(outcome.calls, "call"), f"{outcome.tokens:,} tokens", cost, fig.duration(seconds)]
+    console.print(styled(console, fitting("Used: ", spent, console.width), "dim"))
+    if report_path is not None:
+        console.print(styled(console, f"Report: {report_path}"), soft_wrap=True)
+
+
+def print_verification(
+    console: Console, proof: Verification, names: tuple[str, str] = ("baseline", "candidate")
+) -> None:
+    """Two prompts on the same cases, side by side with their differences."""
+    rows = [
+        (row.name, row.baseline, row.candidate, Text(safe(console, row.difference), style=_STYLES[row.tone]))
+        for row in comparison.metric_rows(proof.baseline, proof.candidate)
+    ]
+    print_indented(console, table(console, ("", *names, "difference"), rows, numbers=(*names, "difference")))
+
+
+def _print_verdict(console: Console, text: verdict.VerdictText) -> None:
+    style = _STYLES[text.tone]
+    console.print(styled(console, f"{_SIGNS[text.tone]} {text.label}: {text.headline}", f"bold {style}"))
+    if text.detail:
+        print_line(console, text.detail)
+    for note in text.notes:
+        print_line(console, f"- {note}", "dim")
+    console.print()
+
+
+def _print_failures(console: Console, result: RunExecutionResult, cases: Sequence[Case], limit: int) -> None:
+    failing = [
+        task for task in result.task_results if task.status.completed and task.status is not TaskStatus.SUCCEEDED
+    ]
+    if not failing or limit <= 0:
+        return
+    inputs = {case.id: " ".join(str(value) for value in case.vars.values()) for case in cases}
+    console.print(styled(console, f"Failing tests ({len(failing):,})", "bold"))
+    for task in failing[:limit]:
+        reasons = failures_of(task)
+        why = f"{reasons[0].name}: {reasons[0].reason}" if reasons else task.status.value
+        room = max(20, console.width - 4)
+        seen = inputs.get(task.case_id, "")
+        head = f"{task.case_id} #{task.repeat + 1}" if task.repeat else task.case_id
+        line = Text.assemble(
+            (safe(console, "  ✗ "), "red"), (safe(console, one_line(head, 40)), "bold"), "  ",
+            (safe(console, one_line(seen, room)), "dim"),
+        )  # fmt: skip
+        console.print(line, no_wrap=True, overflow="ellipsis" if is_unicode(console) else "crop")
+        print_line(console, one_line(why, 2 * room), indent=4)
+    if len(failing) > limit:
+        print_line(console, f"… and {len(failing) - limit:,} more", "dim")
+    console.print()
+
+
+def _print_changes(console: Console, changes: Sequence[Change]) -> None:
+    if not changes:
+        return
+    console.print(styled(console, "Changes", "bold"))
+    for change in changes:
+        print_line(console, f"{change.rule_id}: {one_line(change.reason, 300)}")
+    console.print()
+
+
+def _print_strategy(console: Console, decision: Decision) -> None:
+    why = f" ({decision.strategy_reason})" if decision.strategy_reason else ""
+    console.print(styled(console, f"Strategy suggested: {decision.strategy}{why}"))
