@@ -1,5 +1,7 @@
 """What users get to read: for each mistake the exact message, in full."""
 
+# ruff: noqa: E501 - messages stand here as users read them
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -86,6 +88,12 @@ TABLE = [
         "plan.yaml:5: '.nan' is no finite number; expected a number, or quotes",
         "plan.yaml:5: rules.min_success_rate: got null; expected a number",
     ], more="rules: {min_success_rate: .nan}"),
+    Bad("empty texts and lists", [
+        "plan.yaml:1: workflow_id: got ''; expected a text that is not empty",
+        "plan.yaml:5: optimize.strategies: got a list of 0; expected at least 1 entry",
+    ], changes={"workflow_id": "workflow_id: ''"}, more="optimize: {strategies: []}"),
+    Bad("front matter that is a list", ["p.md:2: front matter is a list of 1; expected keys: description, role"],
+        changes={"prompt": "prompt: p.md"}, files={"p.md": "---\n- a\n---\nhello\n"}),
     Bad("a mapping is a text", ["plan.yaml:5: execution: got 'fast'; expected a mapping"], more="execution: fast"),
     Bad("nested unknown keys", [
         "plan.yaml:5: execution.budget.max_call: unknown key 'max_call'; did you mean 'max_calls'?",

@@ -87,7 +87,7 @@ def test_empty_json() -> None:
     ("a: b: c", "not valid YAML"),
 ])  # fmt: skip
 def test_refused(text: str, message: str) -> None:
-    with pytest.raises(PlanError, match="^a.yaml:1: ") as caught:
+    with pytest.raises(PlanError, match=r"^a\.yaml:1: ") as caught:
         parse(text, YAML)
     assert message in str(caught.value)
 
@@ -143,5 +143,5 @@ def test_works_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "_LOADER", yaml.SafeLoader)
     assert parse("a: [1, {b: yes}]\n", YAML).data == {"a": [1, {"b": "yes"}]}
     for text in ("a: b: c", "a: \x01"):
-        with pytest.raises(PlanError, match="^a.yaml:1: not valid YAML"):
+        with pytest.raises(PlanError, match=r"^a\.yaml:1: not valid YAML"):
             parse(text, YAML)

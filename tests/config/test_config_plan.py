@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -262,6 +261,6 @@ def test_overrides_are_parsed_back(keys: list[str], value: object) -> None:
 
 def test_the_plan_is_the_only_thing_read(plan: Path) -> None:
     """Nothing is created beside a plan, and the data set is opened for reading alone."""
-    before = sorted(os.listdir(plan.parent))
+    before = sorted(plan.parent.rglob("*"))
     RunManifest.from_yaml(plan)
-    assert sorted(os.listdir(plan.parent)) == before
+    assert sorted(plan.parent.rglob("*")) == before
