@@ -58,14 +58,15 @@ def filler_words(document: Document) -> int:
 
 
 def _mostly_empty(sentence: Sentence, kinds: tuple[str, ...]) -> bool:
+    """Nothing is asked or said beside the phrases: they are all of it, or ``whole`` ones are most of it."""
     spans = _spans(sentence, kinds, ("inline", "whole"))
     if not spans or HOLE in sentence.text:
         return False
-    rest = "".join(
-        sentence.text[left[1] : right[0]] + " " for left, right in pairwise([(0, 0), *spans, (len(sentence.text), 0)])
-    )
-    asks = any(word.lower() in word_list("task_verbs") for word in words(rest))
-    return not asks and _count(sentence, spans) >= MOSTLY * len(sentence.words)
+    edges = pairwise([(0, 0), *spans, (len(sentence.text), 0)])
+    rest = words(" ".join(sentence.text[left[1] : right[0]] for left, right in edges))
+    asks = any(word.lower() in word_list("task_verbs") for word in rest)
+    most = _count(sentence, _spans(sentence, kinds, ("whole",))) >= MOSTLY * len(sentence.words)
+    return not rest or (most and not asks)
 
 
 def _count(sentence: Sentence, spans: list[tuple[int, int]]) -> int:

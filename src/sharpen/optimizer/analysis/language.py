@@ -10,8 +10,10 @@ from sharpen.optimizer.analysis.text import words
 
 LATIN_SHARE = 0.85
 """Share of letters that must be Latin before a text is compared with languages in Latin script."""
-ENGLISH_SHARE = 0.12
-"""Share of words that must be frequent English words; running English has 0.35 to 0.6."""
+FREQUENT_SHARE = 0.12
+"""Share of the distinct words that must be frequent words of the language."""
+SAMPLE = 200
+"""So many distinct words are looked at: in longer texts rare words pile up."""
 SHORT = 8
 """Up to so many words, the verb of an instruction ("Classify …") is evidence of English too."""
 
@@ -22,13 +24,14 @@ def guess_language(text: str) -> str | None:
     letters = [char for char in text if char.isalpha()]
     if not letters or sum(_is_latin(char) for char in letters) < LATIN_SHARE * len(letters):
         return None
-    found = [word.lower() for word in words(text)]
+    distinct = dict.fromkeys(word.lower() for word in words(text) if not word[0].isdigit())
+    found = list(distinct)[:SAMPLE]  # saying a word twice is no more evidence
     hits = {language: sum(word in known for word in found) for language, known in stop_words().items()}
     if len(found) <= SHORT:
         hits["en"] += sum(word in word_list("task_verbs") for word in found[:2])
     best = max(hits, key=lambda language: hits[language])
     rival = max(count for language, count in hits.items() if language != best)
-    if hits[best] == 0 or hits[best] <= rival or hits[best] < ENGLISH_SHARE * len(found):
+    if hits[best] == 0 or hits[best] <= rival or hits[best] < FREQUENT_SHARE * len(found):
         return None
     return best
 
