@@ -153,7 +153,8 @@ def test_wilson_interval_of_nothing_is_everything() -> None:
 @settings(max_examples=60)
 @given(st.lists(st.floats(0, 1e7), max_size=60), st.lists(st.floats(0, 1e7), max_size=60))
 def test_a_histogram_holds_for_any_latencies(base: list[float], new: list[float]) -> None:
-    svg = charts.histogram([charts.Series("a", "base", base), charts.Series("b", "next", new)])
+    series = [charts.Series("a", "base", base), charts.Series("b", "next", new)]
+    svg = charts.histogram("Latency", series, fig.milliseconds)
     if not base and not new:
         assert svg == ""
         return
@@ -164,6 +165,8 @@ def test_a_histogram_holds_for_any_latencies(base: list[float], new: list[float]
         assert 0 <= x <= x + width <= charts.WIDTH + 1
         assert height > 0
         assert y >= 15
+    for role in ("base", "next"):  # the tallest bar of all is full height, and no series is lost
+        assert any(bar.get("class") == f"bar {role}" for bar in bars) == bool({"base": base, "next": new}[role])
 
 
 @settings(max_examples=60)

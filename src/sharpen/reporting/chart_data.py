@@ -46,16 +46,9 @@ def _charts(groups: Sequence[Group]) -> list[Chart]:
         charts.Series(name, role, [task.execution_time * 1000 for task in tasks if task.status.completed])
         for name, role, tasks in groups
     ]
-    if histogram := charts.histogram(times):
+    if histogram := charts.histogram("Latency", times, fig.milliseconds):
         found.append(("Latency", "share of calls", histogram))
-    means = [(role, _means(tasks)) for _, role, tasks in groups]
-    rows: list[tuple[str, list[charts.Bar]]] = [
-        ("Prompt tokens", [(role, mean.prompt, fig.count(round(mean.prompt, 1))) for role, mean in means]),
-        ("Answer tokens", [(role, mean.completion, fig.count(round(mean.completion, 1))) for role, mean in means]),
-    ]
-    if any(mean.cost != 0 for _, mean in means):
-        rows.append(("Cost", [(role, mean.cost or 0.0, fig.usd(mean.cost)) for role, mean in means]))
-    found.append(("Tokens and cost", "mean per request", charts.bars("Tokens and cost", rows, shared_scale=False)))
+    found += _use(groups)
     kinds = [
         Counter(task.error.kind.value for task in tasks if task.error and task.status.completed)
         for _, _, tasks in groups
@@ -74,6 +67,23 @@ def _charts(groups: Sequence[Group]) -> list[Chart]:
         ]
         found.append(("Errors by kind", "tasks", charts.bars("Errors by kind", errors)))
     return [(title, note, _safe(svg)) for title, note, svg in found]
+
+
+def _use(groups: Sequence[Group]) -> list[tuple[str, str, str]]:
+    """Two prompts: what each request takes on average. A lone one: how its tokens are spread."""
+    if len(groups) == 1:
+        ((name, role, tasks),) = groups
+        tokens = [float(task.total_tokens) for task in tasks if task.total_tokens]
+        svg = charts.histogram("Tokens per request", [charts.Series(name, role, tokens)], fig.count)
+        return [("Tokens per request", "share of requests", svg)] if svg else []
+    means = [(role, _means(tasks)) for _, role, tasks in groups]
+    rows: list[tuple[str, list[charts.Bar]]] = [
+        ("Prompt tokens", [(role, mean.prompt, fig.count(round(mean.prompt, 1))) for role, mean in means]),
+        ("Answer tokens", [(role, mean.completion, fig.count(round(mean.completion, 1))) for role, mean in means]),
+    ]
+    if any(mean.cost != 0 for _, mean in means):
+        rows.append(("Cost", [(role, mean.cost or 0.0, fig.usd(mean.cost)) for role, mean in means]))
+    return [("Tokens and cost", "mean per request", charts.bars("Tokens and cost", rows, shared_scale=False))]
 
 
 def _rate(name: str, role: Role, tasks: Sequence[TaskResult]) -> charts.Rate:

@@ -7,7 +7,7 @@ enters a chart. No ``style`` attribute is used, so that the page's content secur
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -101,20 +101,19 @@ def effect(value: float, low: float, high: float, level: str) -> str:
     return _svg("Difference of the pass rates", words, 66, parts)
 
 
-def histogram(series: Sequence[Series], bins: int = 24) -> str:
-    """Latencies in ms. All series share the bins; what is above twice the 95th percentile falls into the last one."""
+def histogram(title: str, series: Sequence[Series], show: Callable[[float], str], bins: int = 24) -> str:
+    """Shares of each series in common bins from 0; what is above twice the 95th percentile falls into the last bin.
+
+    ``show`` writes a value for the axis and the description. Empty when there is nothing to draw.
+    """
     pooled = sorted(value for item in series for value in item.values)
     if not pooled:
         return ""
-    cap = min(pooled[-1], 2 * pooled[math.ceil(len(pooled) * 0.95) - 1])
-    step = _nice((cap or 1.0) / bins)
-    bins = max(1, math.ceil((cap or 1.0) / step))
-    counts = [[0] * bins for _ in series]
-    for numbers, item in zip(counts, series, strict=True):
-        for value in item.values:
-            numbers[min(bins - 1, int(value / step))] += 1
-    shares = [[n / max(1, len(item.values)) for n in row] for row, item in zip(counts, series, strict=True)]
-    top, base = max(max(row) for row in shares) or 1.0, 122
+    top_value = min(pooled[-1], 2 * pooled[math.ceil(len(pooled) * 0.95) - 1]) or 1.0
+    step = _nice(top_value / bins)
+    bins = max(1, math.ceil(top_value / step))
+    shares = [_shares(item.values, step, bins) for item in series]
+    top, base = max(max(row) for row in shares), 122
     scale = _Scale(0, bins * step, 4, WIDTH - 4)
     width = (scale(step) - scale(0)) / len(series)
     parts = []
@@ -127,16 +126,23 @@ def histogram(series: Sequence[Series], bins: int = 24) -> str:
                     f'<rect class="bar {item.role}" x="{x:.1f}" y="{base - height:.1f}" '
                     f'width="{max(1.0, width - 1):.1f}" height="{height:.1f}" rx="1"/>'
                 )
-    marks = [bins * step * share for share in (0, 0.25, 0.5, 0.75, 1)]
-    ticks = [(mark, fig.milliseconds(mark) if mark else "0") for mark in marks]
+    tick = _nice(bins * step / 5)
+    ticks = [(number * tick, show(number * tick) if number else "0") for number in range(int(bins * step / tick) + 1)]
     if pooled[-1] > bins * step:
-        ticks[-1] = (ticks[-1][0], f"{ticks[-1][1]} +")
+        ticks = [*(pair for pair in ticks if pair[0] < bins * step - tick / 2), (bins * step, f"{show(bins * step)} +")]
     words = "; ".join(
-        f"{item.name}: {fig.plural(len(item.values), 'call')}, median {fig.milliseconds(median(item.values))}"
+        f"{item.name}: median {show(middle)} of {len(item.values):,}"
         for item in series
-        if item.values
+        if (middle := median(item.values)) is not None
     )
-    return _svg("Latency", words, base + 24, [_axis(scale, ticks, base), *parts])
+    return _svg(title, words, base + 24, [_axis(scale, ticks, base), *parts])
+
+
+def _shares(values: Sequence[float], step: float, bins: int) -> list[float]:
+    counts = [0] * bins
+    for value in values:
+        counts[min(bins - 1, int(value / step))] += 1
+    return [number / max(1, len(values)) for number in counts]
 
 
 def bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]], *, shared_scale: bool = True) -> str:

@@ -1,0 +1,67 @@
+"""What a report says first, for every way that a run or an optimization can end."""
+
+from __future__ import annotations
+
+import pytest
+
+from factories import make_decision, make_outcome, make_report, make_run, make_task, nothing_to_do, unfinished_run
+from sharpen.executor.models import RunExecutionResult, RunStatus, TaskStatus
+from sharpen.reporting.verdict import VerdictText, of_optimization, of_run
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (RunStatus.RUNNING, "The run was interrupted."),
+        (RunStatus.CANCELLED, "The run was cancelled."),
+        (RunStatus.BUDGET_EXHAUSTED, "The budget was spent."),
+        (RunStatus.ABORTED, "The run was aborted."),
+    ],
+)
+def test_a_run_that_did_not_finish_says_so_first(status: RunStatus, words: str) -> None:
+    run = make_run([make_task("a"), make_task("b", TaskStatus.CANCELLED)], status=status)
+    verdict = of_run(run, make_report(run), make_decision())
+    assert verdict == VerdictText("warn", "Unfinished", "1 of 1 test passed, 1 did not run", words)
+
+
+def test_the_rate_of_a_run_is_taken_over_the_tests_that_ran() -> None:
+    statuses = (TaskStatus.SUCCEEDED, TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED)
+    run = make_run([make_task(f"c{n}", status) for n, status in enumerate(statuses)])
+    assert of_run(run, make_report(run), make_decision(False)).headline == "66.7% passed"
+
+
+def test_one_broken_rule_is_singular() -> None:
+    decision = make_decision()
+    verdict = of_run(make_run(), make_report(), decision.model_copy(update={"triggers": decision.triggers[:1]}))
+    assert verdict.detail == "1 of 3 tests passed; 1 rule of the plan does not hold."
+    assert verdict.notes == ("too few cases pass: success_rate 0.56 < 0.8",)
+
+
+def _interrupted() -> RunExecutionResult:
+    return unfinished_run()
+
+
+LOST = {"result": None, "verification": None, "holdout_run": None, "version": None, "draft": None}
+
+
+def test_every_end_of_an_optimization_has_its_own_words() -> None:
+    accepted = of_optimization(make_outcome())
+    assert (accepted.tone, accepted.headline) == ("good", "New version 2.0.0: +40.0 points")
+    nameless = of_optimization(make_outcome(version=None))
+    assert nameless.headline == "New better prompt: +40.0 points"
+    refused = of_optimization(make_outcome(candidate_rate=0.5, stop_reason="budget spent"))
+    assert (refused.tone, refused.headline) == ("warn", "No improvement proved")
+    assert refused.notes == ("Stopped early: budget spent",)
+    assert of_optimization(nothing_to_do()).headline == "Nothing to optimize"
+    stopped = of_optimization(make_outcome(**LOST, candidates=(), baseline_run=_interrupted()))
+    assert (stopped.label, stopped.headline) == ("Unfinished", "The baseline did not finish")
+    unmeasured = of_optimization(make_outcome(**LOST, candidates=()))
+    assert (unmeasured.headline, unmeasured.detail[:26]) == ("No improvement found", "No candidate was measured.")
+
+
+def test_a_rewrite_that_nothing_measured_claims_nothing() -> None:
+    outcome = make_outcome()
+    assert outcome.result is not None
+    static = outcome.result.model_copy(update={"basis": "static", "verification": None})
+    verdict = of_optimization(outcome.model_copy(update={"result": static, "verification": None}))
+    assert (verdict.tone, verdict.headline) == ("neutral", "Rewritten, not measured")
