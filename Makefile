@@ -34,7 +34,7 @@ $(VENV)/.dev: $(VENV)/.demo
 setup: $(VENV)/.dev
 
 demo: $(VENV)/.demo
-	$(BIN)/sharpen optimize examples/routing/plan.yaml --output examples/routing/report.html
+	$(BIN)/sharpen optimize examples/reviews/plan.yaml --output examples/reviews/report.html
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --cov --cov-report=term

@@ -128,7 +128,7 @@ def test_estimate() -> None:
     assert found.prompt_tokens == 3 * (2 + 3), "8 and 9 characters, 4 to a token, rounded up"
     assert found.max_completion_tokens == 6 * 10
     assert found.max_cost_usd == pytest.approx((15 * 1 + 60 * 2) / 1e6)
-    assert found.optimize_calls == 106
+    assert found.optimize_calls == 100
 
 
 def test_unknown_stays_unknown() -> None:
@@ -191,7 +191,7 @@ def test_one_pass_over_a_stream() -> None:
     assert [problem.message.split(":")[0] for problem in found.errors] == [
         "variable 'message' is missing in 1500 of 3000 cases"
     ]
-    assert [problem.key for problem in found.warnings] == ["dataset"]
+    assert [problem.key for problem in found.warnings] == ["dataset", "optimize.budget.max_calls"]
 
 
 def test_budgets_that_cannot_suffice() -> None:

@@ -30,7 +30,7 @@ class Estimate(BaseModel):
     """Expected calls and tokens of one run, and upper bounds of completion tokens and cost (None: not known).
 
     ``calls`` counts the prompt's own, ``judge_calls`` those of ``llm-rubric``. ``optimize_calls`` bounds what
-    ``sharpen optimize`` may call in all: the baseline, and then its budget (None: the budget sets no limit).
+    ``sharpen optimize`` may call in all, the baseline included: its budget (None: it sets no limit).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,7 +82,7 @@ class Estimator:
             cases=self.cases,
             calls=calls,
             judge_calls=judge_calls,
-            optimize_calls=None if budget is None else calls + judge_calls + budget,
+            optimize_calls=budget,
             prompt_tokens=prompt_tokens,
             max_completion_tokens=completion,
             max_cost_usd=None if own is None or self.judge_cost is None else own + self.judge_cost * repeats,

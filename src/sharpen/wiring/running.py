@@ -83,8 +83,8 @@ async def _run(
     finished: Finished | None = None,
 ) -> RunStory:
     service = executor(plan, store, observer)
-    async with service.session(plan.manifest) as session:
-        with interruptible(service.cancel):
+    with interruptible(service.cancel):
+        async with service.session(plan.manifest) as session:
             result = await session.run(plan.cases, run_id=run_id, finished=finished)
     story = tell(plan.manifest, result, plan.cases, OptimizerService(ScoringRules.of(plan.manifest.rules)))
     if store is not None:

@@ -67,17 +67,16 @@ async def open_bench(
     manifest = plan.manifest
     budget = BudgetMeter(manifest.optimize.budget)
     service = executor(plan, store, observer)
-    async with service.session(manifest, budget) as session:
-        rewriter = manifest.optimize.rewriter
-        rewrite = _rewrite(await session.caller_for(rewriter)) if rewriter else None
-        with interruptible(service.cancel):
+    with interruptible(service.cancel):
+        async with service.session(manifest, budget) as session:
+            rewriter = manifest.optimize.rewriter
             yield Bench(
                 run_id=new_run_id(),
                 cases=plan.cases,
                 service=OptimizerService(ScoringRules.of(manifest.rules), search_observer),
                 versions=VersionManager(store.versions),
                 meter=session.meter,
-                rewrite=rewrite,
+                rewrite=_rewrite(await session.caller_for(rewriter)) if rewriter else None,
                 session=session,
                 budget=budget,
             )
