@@ -11,6 +11,7 @@ import queue
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from sharpen.errors import StoreError
@@ -80,11 +81,8 @@ class Batcher(Generic[Item, Answer]):
         for (_, future), answer in zip(batch, answers, strict=True):
             by_loop[future.get_loop()].append((future, answer))
         for loop, settled in by_loop.items():
-            if not loop.is_closed():
-                try:
-                    loop.call_soon_threadsafe(_settle, settled)
-                except RuntimeError:  # closed between the question and the call: nobody waits there any more
-                    continue
+            with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits there any more
+                loop.call_soon_threadsafe(_settle, settled)
 
 
 def _settle(settled: Sequence[tuple[asyncio.Future[Answer], Answer | BaseException]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -13,6 +12,7 @@ from sharpen.storage import schema
 from sharpen.storage.engine import Database
 from sharpen.storage.lookup import find_run
 from sharpen.storage.records import StoredCase
+from sharpen.storage.types import to_json
 from sharpen.storage.upsert import insert_or_keep
 
 _CASES, _LINKS = schema.cases.c, schema.run_cases.c
@@ -61,5 +61,4 @@ def attach_cases(connection: Connection, run: int, cases: Iterable[Case]) -> Non
 
 def content_hash(case: Case) -> str:
     """SHA-256 (hex) of id, variables and expected answer."""
-    canonical = json.dumps([case.id, case.vars, case.expected], sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(to_json([case.id, case.vars, case.expected]).encode(errors="surrogatepass")).hexdigest()

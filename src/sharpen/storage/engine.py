@@ -32,9 +32,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the store. Raises ``StoreError``."""
-        with translated(self.name), self.engine.connect() as connection, connection.begin():
-            yield connection
+        """A transaction that sees one state of the store. Raises ``StoreError``, for an unreadable record too."""
+        try:
+            with translated(self.name), self.engine.connect() as connection, connection.begin():
+                yield connection
+        except ValueError as error:  # no JSON, or a record that its model rejects: altered by other hands
+            said = " ".join(str(error).split())
+            raise StoreError(f"store {self.name} holds a record that cannot be understood: {said}") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -59,13 +63,15 @@ def connect(url: str) -> Database:
     Raises ``StoreError`` for a malformed URL, an unknown scheme, a missing driver, an unusable path or file.
     """
     parsed = _parse(url)
-    if parsed.get_backend_name() == "sqlite":
+    database = Database(_create_engine(parsed))
+    if database.engine.dialect.name == "sqlite":
         _prepare_file(parsed)
-    engine = _create_engine(parsed)
-    database = Database(engine)
-    if engine.dialect.name == "sqlite":
-        _configure_sqlite(engine)
-        _switch_to_wal(database)
+        _configure_sqlite(database.engine)
+        try:
+            _switch_to_wal(database)
+        except BaseException:
+            database.close()
+            raise
     return database
 
 
@@ -101,18 +107,17 @@ def _create_engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
     try:
-        engine = create_engine(url, **options)
+        if url.get_dialect().is_async:
+            raise StoreError(f"store {name}: {url.drivername!r} is an asynchronous driver; expected e.g. {EXAMPLES}")
+        return create_engine(url, **options)
     except exc.NoSuchModuleError:
         raise StoreError(f"store {name}: unknown database {url.drivername!r}; expected e.g. {EXAMPLES}") from None
     except ImportError as error:
         raise StoreError(
             f"store {name}: its driver is not installed ({error}); install it, e.g. pip install psycopg[binary]"
         ) from error
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError, TypeError) as error:  # options after the question mark
         raise StoreError(f"store {name}: {error}") from error
-    if engine.dialect.is_async:
-        raise StoreError(f"store {name}: {url.drivername!r} is an asynchronous driver; expected e.g. {EXAMPLES}")
-    return engine
 
 
 def _configure_sqlite(engine: Engine) -> None:

@@ -47,17 +47,33 @@ def _has_surrogate(text: str) -> bool:
 class Json(TypeDecorator[Any]):
     """JSON as text: portable, keeps floats exactly, key order, and NaN (which PostgreSQL's own type refuses).
 
-    What JSON does not know (a date in a test case's variables) is stored as its ``str``. None is SQL's NULL.
+    None is SQL's NULL.
     """
 
     impl = ExactText
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        return None if value is None else to_json(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON. What JSON does not know becomes its ``str``: a date in a case's variables, an odd key."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except TypeError:  # a key that is neither text nor number, as YAML allows
+        return json.dumps(_with_text_keys(value), ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _with_text_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_text_keys(inner) for inner in value]
+    return value
 
 
 class Moment(TypeDecorator[datetime]):

@@ -390,7 +390,9 @@ class StoreContract:
         assert store.results.list("r1") == tuple(good)
 
     def test_inputs_are_kept_by_content_and_shown_by_run(self, store: Store) -> None:
-        old = Case(id="a", vars={"message": "x", "on": date(2026, 1, 2), "n": 0.1}, expected=["billing"])
+        old = Case(
+            id="a", vars={"message": "x", "on": date(2026, 1, 2), "n": 0.1, "t": {(1, 2): ["\ud800"]}}, expected=["x"]
+        )
         new, other = Case(id="a", vars={"message": "y"}), Case(id="b", vars={}, expected=False)
         record(store, make_run("r1", _RESULTS), cases=[old, other, Case(id="not in the run")])
         record(store, make_run("r2", _RESULTS))
@@ -398,8 +400,8 @@ class StoreContract:
         store.cases.attach("r2", [other, new])
         first, second = store.cases.of_run("r1"), store.cases.of_run("r2")
         assert list(first) == list(second) == ["b", "a"]
-        assert first["a"].vars == {"message": "x", "on": "2026-01-02", "n": 0.1}
-        assert (first["a"].expected, second["a"].expected, second["b"].expected) == (["billing"], None, False)
+        assert first["a"].vars == {"message": "x", "on": "2026-01-02", "n": 0.1, "t": {"(1, 2)": ["\ud800"]}}
+        assert (first["a"].expected, second["a"].expected, second["b"].expected) == (["x"], None, False)
         assert second["a"].vars == {"message": "y"}
 
     def test_a_decision_is_kept_for_a_run(self, store: Store) -> None:
