@@ -183,12 +183,12 @@ def test_an_optimization_in_eighty_columns() -> None:
         "  Cost per request    $0.000013  $0.000016          +18%",
         "  Timeouts                   0%       3.3%   +3.3 points",
         "",
-        "  candidate  strategy           dev  calls  status",
-        "  ─────────────────────────────────────────────────────",
-        "  c1         clarity_focus    62.2%     45  dropped",
-        "  c2         format_focus     84.4%     90  winner",
-        "  c3         demonstrations   80.0%     90  finalist",
-        "  c4         structure_focus      –      0  unevaluated",
+        "  candidate  strategy         dev cases passed  calls  status",
+        "  ────────────────────────────────────────────────────────────────",
+        "  c2         format_focus          84.4% of 45     90  winner",
+        "  c3         demonstrations        80.0% of 45     90  finalist",
+        "  c1         clarity_focus         62.2% of 45     45  dropped",
+        "  c4         structure_focus                 –      0  unevaluated",
         "",
         "Changes",
         "  OF001: The assertions accept four answers only; the prompt now lists them.",
@@ -395,8 +395,17 @@ def test_a_search_tells_phases_and_candidates() -> None:
         "race: 2 candidates on 10 of 45 dev cases",
         "  c1  clarity_focus: 50.0% of 10 cases",
         "prove",
-        "  c1  clarity_focus: 100% of 60 cases, holdout",
     ]
+
+
+def test_many_candidates_are_told_in_a_few_lines() -> None:
+    screen, outcome = Screen(), make_outcome()
+    measured, unmeasured = outcome.candidates[:1], outcome.candidates[3:]
+    many = outcome.model_copy(update={"candidates": (*unmeasured * 5, *measured * 7)})
+    print_optimization(screen.console, many)
+    rows = [line for line in screen.lines if line.startswith("  c")][1:]
+    assert [row.split()[0] for row in rows] == ["c1"] * 7 + ["c4"]
+    assert "  … and 4 more, 4 of them not measured" in screen.lines
 
 
 def test_colours_obey_no_color(monkeypatch: pytest.MonkeyPatch) -> None:

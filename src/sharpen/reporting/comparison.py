@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from sharpen.executor.models import RunExecutionResult
-from sharpen.optimizer.models import Metrics, TestExecutionReport
+from sharpen.optimizer.models import CandidateReport, Metrics, TestExecutionReport
 from sharpen.reporting import figures as fig
 
 
@@ -45,6 +45,12 @@ def metric_rows(baseline: Metrics, candidate: Metrics) -> list[Row]:
     if baseline.timeout_rate or candidate.timeout_rate:
         rows.append(_rate("Timeouts", baseline.timeout_rate, candidate.timeout_rate, higher_is_better=False))
     return rows
+
+
+def ranked(candidates: Iterable[CandidateReport]) -> list[CandidateReport]:
+    """The winner, then the finalists, then those dropped earlier, each by success on dev; unmeasured ones last."""
+    order = {"winner": 0, "finalist": 1, "dropped": 2, "unevaluated": 3}
+    return sorted(candidates, key=lambda item: (order[item.status], -(item.dev.success_rate if item.dev else 0.0)))
 
 
 def run_figures(result: RunExecutionResult, report: TestExecutionReport | None) -> list[tuple[str, str]]:

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult, TaskStatus
 from sharpen.optimizer.models import (
+    CandidateReport,
     Change,
     Decision,
     OptimizationOutcome,
@@ -46,6 +48,7 @@ __all__ = [
 ]  # fmt: skip
 
 FAILURES_SHOWN = 10
+CANDIDATES_SHOWN = 8
 _FAILED = (TaskStatus.FAILED, TaskStatus.TIMEOUT, TaskStatus.ERROR)
 _STYLES = {"good": "green", "bad": "red", "warn": "yellow", "neutral": "cyan", "flat": "default"}
 _SIGNS = {"good": "✓", "bad": "✗", "warn": "!", "neutral": "·"}
@@ -110,18 +113,7 @@ def print_optimization(console: Console, outcome: OptimizationOutcome, report_pa
     if outcome.verification is not None:
         print_verification(console, outcome.verification)
     if outcome.candidates:
-        rows = [
-            (
-                Text(safe(console, f"{item.id}"), style="bold" if item.status == "winner" else ""),
-                item.strategy,
-                fig.percent(item.dev.success_rate) if item.dev else fig.NOTHING,
-                f"{item.calls:,}",
-                Text(item.status, style={"winner": "green", "finalist": "cyan"}.get(item.status, "dim")),
-            )
-            for item in outcome.candidates
-        ]
-        columns = ("candidate", "strategy", "dev", "calls", "status")
-        print_indented(console, table(console, columns, rows, numbers=("dev", "calls")))
+        _print_candidates(console, comparison.ranked(outcome.candidates))
     if outcome.result is not None:
         _print_changes(console, outcome.result.changes)
     elif outcome.decision.should_optimize:
@@ -177,6 +169,28 @@ def _print_failures(console: Console, result: RunExecutionResult, cases: Sequenc
         print_line(console, one_line(why, 2 * room), indent=4)
     if len(failing) > limit:
         print_line(console, f"… and {len(failing) - limit:,} more", "dim")
+    console.print()
+
+
+def _print_candidates(console: Console, ranked: Sequence[CandidateReport]) -> None:
+    rows = [
+        (
+            Text(safe(console, item.id), style="bold" if item.status == "winner" else ""),
+            item.strategy,
+            f"{fig.percent(item.dev.success_rate)} of {item.dev.cases:,}" if item.dev else fig.NOTHING,
+            f"{item.calls:,}",
+            Text(item.status, style={"winner": "green", "finalist": "cyan"}.get(item.status, "dim")),
+        )
+        for item in ranked[:CANDIDATES_SHOWN]
+    ]
+    columns = ("candidate", "strategy", "dev cases passed", "calls", "status")
+    grid = table(console, columns, rows, numbers=("dev cases passed", "calls"))
+    console.print(Padding(grid, (0, 0, 0, 2), expand=False))
+    hidden = ranked[CANDIDATES_SHOWN:]
+    if hidden:
+        unmeasured = sum(item.dev is None for item in hidden)
+        told = f", {unmeasured:,} of them not measured" if unmeasured else ""
+        print_line(console, f"… and {len(hidden):,} more{told}", "dim")
     console.print()
 
 

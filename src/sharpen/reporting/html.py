@@ -74,7 +74,6 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
     proof, result = outcome.verification, outcome.result
     level = f"{(1 - proof.alpha) * 100:g}%" if proof else ""
     effect = chart_data.effect(proof, level) if proof else None
-    order = {"winner": 0, "finalist": 1, "dropped": 2, "unevaluated": 3}
     sections = [
         ("comparison", "Evidence", proof),
         ("prompt", "Prompt", result),
@@ -96,10 +95,8 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
         comparison=comparison.metric_rows(proof.baseline, proof.candidate) if proof else [],
         diffs=diff_prompts(result.original_prompt, result.optimized_prompt) if result else [],
         prompt_note=_prompt_note(outcome),
-        candidates=sorted(
-            outcome.candidates,
-            key=lambda item: (order[item.status], -(item.dev.success_rate if item.dev else 0.0)),
-        ),
+        candidates=[item for item in comparison.ranked(outcome.candidates) if item.dev],
+        unmeasured=[item for item in outcome.candidates if not item.dev],
         charts=chart_data.of_optimization(outcome),
         key=("Baseline", "Candidate") if outcome.holdout_run else None,
         sections=[(anchor, name) for anchor, name, there in sections if there],
@@ -227,7 +224,7 @@ def _environment() -> jinja2.Environment:
         "percent": fig.percent,
         "plural": fig.plural,
         "number": lambda value: f"{value:,.4g}",
-        "excerpt": lambda text: cut(text, EXCERPT)[0] + ("…" if len(text) > EXCERPT else ""),
+        "excerpt": lambda text: cut(text.strip(), EXCERPT)[0] + ("…" if len(text) > EXCERPT else ""),
         "said": _said,
     }
     return environment

@@ -73,7 +73,7 @@ class RunProgress:
                 self._live = Live(self, console=self._console, refresh_per_second=8, transient=True)
                 with _unharmed():
                     self._live.start()
-        elif self._runs == 1:
+        elif self._runs == 1 and start.purpose not in ("candidate", "holdout"):  # a search announces these itself
             self._say(f"{self._name}: {fig.plural(start.total_tasks, 'test')}")
 
     def attempt_failed(self, case_id: str, kind: str, retry_in_s: float | None) -> None:  # noqa: ARG002 - the seam's
@@ -135,8 +135,10 @@ class SearchProgress:
         self._say(f"{name}: {detail}" if detail else name, "bold")
 
     def candidate(self, candidate_id: str, strategy: str, success_rate: float, cases: int, status: str) -> None:
+        if status == "holdout":  # its figures mix both splits; the held-out run tells its own
+            return
         what = f"{candidate_id}  {strategy}: {fig.percent(success_rate)} of {fig.plural(cases, 'case')}"
-        self._say(f"  {what}, {status}" if status and status != "candidate" else f"  {what}", "default")
+        self._say(f"  {what}", "default")
 
     def _say(self, text: str, style: str) -> None:
         if not self._quiet:
