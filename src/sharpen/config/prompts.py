@@ -54,4 +54,4 @@ class PromptTemplate(PlanPart):
     def content_hash(self) -> str:
         """SHA-256 (hex) of roles and contents: the prompt's identity, whatever file it came from."""
         canonical = json.dumps([[m.role, m.content] for m in self.messages], ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

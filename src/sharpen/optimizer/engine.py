@@ -112,7 +112,8 @@ class Engine:
         if not all(outcome.ran for outcome in outcomes):
             self._found.stop_reason = self._found.stop_reason or "stopped before all candidates were measured"
         if self._observer:
-            metrics = metrics_of(contender.outcomes.values())
+            seen = case_ids if purpose == "holdout" else contender.outcomes
+            metrics = metrics_of(contender.outcomes[case_id] for case_id in seen)
             self._observer.candidate(
                 contender.id, contender.candidate.strategy, metrics.success_rate, metrics.cases, purpose
             )

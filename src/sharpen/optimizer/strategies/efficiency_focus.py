@@ -7,6 +7,7 @@ import re
 from sharpen.optimizer.analysis.analyzer import find_issues
 from sharpen.optimizer.analysis.cuts import sentence_removal
 from sharpen.optimizer.analysis.examples import LABEL_LINE
+from sharpen.optimizer.analysis.fixes import touches_tag
 from sharpen.optimizer.analysis.output_contract import OutputContract
 from sharpen.optimizer.analysis.text import HOLE, MessageText, Sentence
 from sharpen.optimizer.models import TextEdit
@@ -67,11 +68,12 @@ def _without_background(context: StrategyContext, draft: Draft) -> Draft | None:
     changed = False
     for message in document.speaking:
         edits = [
-            sentence_removal(message.source, sentence)
+            edit
             for sentence in document.sentences
             if sentence.message == message.index
             and (sentence.message, sentence.start) not in asking
             and _is_background(message, sentence, document.contract)
+            and not touches_tag(message.source, edit := sentence_removal(message.source, sentence))
         ]
         if edits:
             draft = draft.edited(message.index, edits, "efficiency/background", "it asks for nothing")
@@ -83,7 +85,19 @@ def _is_background(message: MessageText, sentence: Sentence, contract: OutputCon
     text = sentence.text
     line_start = message.prose.rfind("\n", 0, sentence.start) + 1
     is_item = message.prose[line_start : sentence.start].strip(" \t") in {"-", "*", "•"}
-    if HOLE in text or is_item or LABEL_LINE.match(text) or len(sentence.words) < BACKGROUND_WORDS:
-        return False
+    if (
+        HOLE in text
+        or is_item
+        or LABEL_LINE.search(_paragraph(message, sentence))
+        or len(sentence.words) < BACKGROUND_WORDS
+    ):
+        return False  # a paragraph with a labelled line is a worked example: its parts belong together
     names = (*contract.labels, *(key.name for key in contract.keys), "json") if contract else ()
     return text.endswith(".") and not any(name.casefold() in text.casefold() for name in names)
+
+
+def _paragraph(message: MessageText, sentence: Sentence) -> str:
+    """The paragraph that a sentence stands in."""
+    start = message.prose.rfind("\n\n", 0, sentence.start)
+    end = message.prose.find("\n\n", sentence.end)
+    return message.prose[max(0, start) : end if end >= 0 else None]
