@@ -133,3 +133,11 @@ def test_results_of_a_run_that_was_resumed_with_fewer_cases(store: Store) -> Non
     loaded = store.runs.load_result("run-1")
     assert loaded.task_results == RESULTS
     assert loaded.statistics.total_tasks == 3
+
+
+def test_json_holds_all_that_is_known_of_a_run(store: Store) -> None:
+    document = json.loads("\n".join(export_run(store, "run", "json")))
+    assert document["run"]["run_id"] == "run-1"
+    assert [case["id"] for case in document["cases"]] == ["b", "a"]
+    assert [TaskResult.model_validate(result) for result in document["results"]] == list(RESULTS)
+    assert document["decision"] is None

@@ -31,3 +31,16 @@ class DecisionRepository:
             query = select(schema.decisions.c.document).where(schema.decisions.c.run == run)
             document = connection.execute(query).scalar()
         return None if document is None else Decision.model_validate(document)
+
+    def list(self, workflow_id: str | None = None) -> tuple[tuple[str, Decision], ...]:
+        """(run id, decision) of every decided run, the newest run first."""
+        runs = schema.runs.c
+        query = (
+            select(runs.run_id, schema.decisions.c.document)
+            .join(schema.runs, runs.id == schema.decisions.c.run)
+            .order_by(runs.started_at.desc(), runs.id.desc())
+        )
+        if workflow_id is not None:
+            query = query.where(runs.workflow_id == workflow_id)
+        with self._database.read() as connection:
+            return tuple((row.run_id, Decision.model_validate(row.document)) for row in connection.execute(query))

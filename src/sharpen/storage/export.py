@@ -23,14 +23,28 @@ def export_run(store: Store, run_id: str, format: str = "jsonl") -> Iterator[str
 
     ``jsonl``: each result whole, with its case's ``vars`` and ``expected``. ``csv``: the same as flat columns,
     ``vars.NAME`` for each variable. ``recorded``: what the scripted target replays, one line for each answer; results
-    without an answer are left out, for there is nothing to replay.
+    without an answer are left out, for there is nothing to replay. ``json``: one document with everything that the
+    store knows of the run: plan, prompt, target, cases, results, decision.
     Raises ``UnknownNameError`` for an unknown run or format, at the call and not at the first line.
     """
-    if format not in FORMATS:
-        raise UnknownNameError("export format", format, FORMATS)
+    if format not in (*FORMATS, "json"):
+        raise UnknownNameError("export format", format, [*FORMATS, "json"])
     with store.database.read() as connection:
         run_id = find_run(connection, run_id).run_id
+    if format == "json":
+        return iter(_document(store, run_id).splitlines())
     return FORMATS[format](_read(store, run_id), store.cases.of_run(run_id))
+
+
+def _document(store: Store, run_id: str) -> str:
+    decision = store.decisions.get(run_id)
+    document = {
+        "run": store.runs.get(run_id).model_dump(mode="json"),
+        "cases": [case.model_dump(mode="json") for case in store.cases.of_run(run_id).values()],
+        "results": [result.model_dump(mode="json") for result in _read(store, run_id)],
+        "decision": decision.model_dump(mode="json") if decision else None,
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2)
 
 
 def _read(store: Store, run_id: str) -> Iterator[TaskResult]:

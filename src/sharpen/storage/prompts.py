@@ -37,6 +37,12 @@ class PromptRepository:
             )
         return prompt
 
+    def list(self) -> dict[str, PromptTemplate]:
+        """Every prompt by its content hash, in no particular order."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(schema.prompts.c.content_hash, schema.prompts.c.messages)).all()
+        return {row.content_hash: PromptTemplate(messages=row.messages) for row in rows}
+
 
 def save_prompt(connection: Connection, prompt: PromptTemplate) -> str:
     """Keep a prompt within a transaction and return its content hash."""

@@ -283,6 +283,7 @@ class StoreContract:
         template = PromptTemplate.model_validate(prompt)
         assert kept.prompt_hash == template.content_hash
         assert store.prompts.get(template.content_hash) == template
+        assert store.prompts.list()[template.content_hash] == template
 
     def test_runs_are_listed_newest_first_and_filtered(self, store: Store) -> None:
         for hour, (run_id, workflow) in enumerate([("r1", "triage"), ("r2", "other"), ("r3", "triage")]):
@@ -412,6 +413,8 @@ class StoreContract:
         store.decisions.save("r1", decision.model_copy(update={"strategy": "other"}))
         store.decisions.save("r1", decision)
         assert store.decisions.get("r1") == decision
+        assert store.decisions.list() == store.decisions.list("triage") == (("r1", decision),)
+        assert store.decisions.list("other") == ()
         with pytest.raises(UnknownNameError, match="'r2'"):
             store.decisions.save("r2", decision)
 
