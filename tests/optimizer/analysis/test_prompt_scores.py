@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from lint_kit import ROUTING, lint, prompt_of
 from sharpen.optimizer.analysis.analyzer import LintContext, analyze
 from sharpen.optimizer.analysis.document import Document
 from sharpen.optimizer.analysis.fixes import apply_fixes
-from sharpen.optimizer.analysis.scores import PENALTY, clarity_score, measure_text, overall_score
+from sharpen.optimizer.analysis.scores import PENALTY, PER_SENTENCE, ROOM, clarity_score, measure_text, overall_score
 from sharpen.optimizer.models import AnalysisIssue, Severity
 
 GOOD = [
@@ -145,3 +147,14 @@ def test_fixes_keep_every_jinja_tag_in_its_place(text):
 
     fixed = apply_fixes(prompt_of(text), lint(text).issues)
     assert [tag.source for tag in scan(fixed.text)] == [tag.source for tag in scan(text)]
+
+
+def test_the_page_on_scores_tells_the_numbers_that_are_used():
+    page = (Path(__file__).parents[3] / "docs" / "scores.md").read_text("utf-8")
+    for severity, penalty in PENALTY.items():
+        assert f"| {severity} | {penalty:g} |" in page
+    analysis = lint("Check this message.\n\n{{ message }}", context=ROUTING)
+    assert [issue.type for issue in analysis.issues] == ["SP102", "SP201", "SP202"]
+    assert (analysis.clarity_score, analysis.efficiency_score, analysis.overall_score) == (40, 100, 64)
+    assert "overall 0.6 · 40 + 0.4 · 100 = 64" in page
+    assert f"words above {ROOM} + {PER_SENTENCE} for each instruction" in page

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sharpen.optimizer.analysis.context import LintContext
 from sharpen.optimizer.analysis.document import Document
+from sharpen.optimizer.analysis.fixes import touches_tag
 from sharpen.optimizer.analysis.registry import RULES
 from sharpen.optimizer.analysis.rules.base import Finding, Rule
 from sharpen.optimizer.analysis.scores import clarity_score, measure_text, overall_score
@@ -56,6 +57,8 @@ def _findings(rule: Rule, document: Document) -> Iterator[AnalysisIssue]:
 
 
 def _issue(rule: Rule, finding: Finding, document: Document) -> AnalysisIssue:
+    source = document.messages[finding.message].source
+    edits = () if any(touches_tag(source, edit) for edit in finding.edits) else finding.edits
     line, column = document.messages[finding.message].position(finding.start)
     return AnalysisIssue(
         type=rule.id,
@@ -68,6 +71,6 @@ def _issue(rule: Rule, finding: Finding, document: Document) -> AnalysisIssue:
         end=finding.end,
         line=line,
         column=column,
-        fixable=bool(finding.edits),
-        edits=finding.edits,
+        fixable=bool(edits),
+        edits=edits,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sharpen.optimizer.analysis.template import scan
+from sharpen.optimizer.analysis.template import BRACE, scan
 from sharpen.optimizer.models import AnalysisIssue, Prompt, TextEdit
 
 
@@ -40,9 +40,11 @@ def touches_tag(source: str, edit: TextEdit) -> bool:
         return True
     if any(tag.start < edit.start == edit.end < tag.end for tag in scan(source)):
         return True
-    before = [tag.source for tag in scan(source)]
-    after = [tag.source for tag in scan(source[: edit.start] + edit.replacement + source[edit.end :])]
-    return before != after
+    inserted = [tag.source for tag in scan(edit.replacement)]
+    if any(text != BRACE for text in inserted):
+        return True
+    after = scan(source[: edit.start] + edit.replacement + source[edit.end :])
+    return len(after) != len(scan(source)) + len(inserted)
 
 
 def _mended(source: str, issues: Sequence[AnalysisIssue]) -> str:

@@ -20,6 +20,8 @@ _CLOSE = {"{{": "}}", "{%": "%}", "{#": "#}"}
 _RAW = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}")
 _END_RAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
 _KEYWORD = re.compile(r"\{%[-+]?\s*(\w*)")
+BRACE = "{{ '{' }}"
+"""How ``templating.escape`` writes a literal brace: text, not a placeholder."""
 _NESTING = frozenset({"for", "if", "with", "filter", "macro", "call", "block", "autoescape", "trans"})
 
 

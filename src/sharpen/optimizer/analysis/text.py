@@ -82,7 +82,10 @@ class MessageText:
 
     def _sentences(self) -> Iterator[Sentence]:
         for start, end in self._paragraph_lines():
-            cuts = [found.end() for found in _SENTENCE_END.finditer(self.prose, start, end)]
+            indent = len(self.prose[start:end]) - len(self.prose[start:end].lstrip())
+            marker = _MARKER.match(self.prose, start + indent, end)  # the point of "1." ends no sentence
+            body = marker.end() if marker else start
+            cuts = [found.end() for found in _SENTENCE_END.finditer(self.prose, body, end)]
             for left, right in zip([start, *cuts], [*cuts, end], strict=True):
                 if sentence := self._trimmed(left, right):
                     yield sentence

@@ -6,41 +6,38 @@ from collections.abc import Iterator
 
 from sharpen.optimizer.analysis.cuts import sentence_removal
 from sharpen.optimizer.analysis.document import Document
+from sharpen.optimizer.analysis.fixes import touches_tag
 from sharpen.optimizer.analysis.lexicon import conflicts, vague_wordings
 from sharpen.optimizer.analysis.output_contract import OutputContract, listing
 from sharpen.optimizer.analysis.rules.task import buried_instruction, conflicting_sentences, missing_task, vague_task
-from sharpen.optimizer.analysis.text import HOLE
 from sharpen.optimizer.models import TextEdit
-from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
-from sharpen.optimizer.strategies.edits import Draft, literal, read, to_candidates
+from sharpen.optimizer.strategies.base import StrategyContext
+from sharpen.optimizer.strategies.edits import Draft, literal, read
 from sharpen.optimizer.strategies.format_focus import with_cue
 from sharpen.optimizer.strategies.layout import find_inputs
 from sharpen.optimizer.strategies.output_contract import answer_name, answers_in_english, readable
+from sharpen.optimizer.strategies.rule_strategy import RuleStrategy
 
 
-class ClarityFocus(Strategy):
+class ClarityFocus(RuleStrategy):
     """Mends wording, names the input, and states a task that is missing or says nothing."""
 
     name = "clarity_focus"
 
-    async def propose(self, context: StrategyContext) -> list[Candidate]:
+    def drafts(self, context: StrategyContext) -> Iterator[Draft]:
         """The task as a command and as a question, with and without a line to answer on; and the wording alone."""
-        return to_candidates(self.name, context, _drafts(context))
-
-
-def _drafts(context: StrategyContext) -> Iterator[Draft]:
-    worded = _worded(context, Draft(context.prompt))
-    named = name_inputs(read(context, worded.prompt), worded)
-    document = read(context, worded.prompt)
-    for task in _tasks(document):
-        stated = _state_task(document, worded, task)
-        labelled = name_inputs(read(context, stated.prompt), stated)
-        yield with_cue(labelled, context)
-        yield labelled
-    yield named
-    yield worded
-    if context.assertions or context.api == "completions":
-        yield with_cue(named, context)
+        worded = _worded(context, Draft(context.prompt))
+        named = name_inputs(read(context, worded.prompt), worded)
+        document = read(context, worded.prompt)
+        for task in _tasks(document):
+            stated = _state_task(document, worded, task)
+            labelled = name_inputs(read(context, stated.prompt), stated)
+            yield with_cue(labelled, context)
+            yield labelled
+        yield named
+        yield worded
+        if context.assertions or context.api == "completions":
+            yield with_cue(named, context)
 
 
 def name_inputs(document: Document, draft: Draft) -> Draft:
@@ -70,6 +67,8 @@ def _definite(document: Document, draft: Draft) -> Draft:
                 capital = found.group()[0].isupper()
                 say = wording.say[0].upper() + wording.say[1:] if capital else wording.say
                 edit = TextEdit(start=start, end=sentence.start + found.end(), replacement=say)
+                if touches_tag(draft.prompt.messages[sentence.message].content, edit):
+                    continue
                 draft = draft.edited(sentence.message, [edit], "SP301", f"{found.group()!r} is not definite")
                 break
     return draft
@@ -86,8 +85,9 @@ def _consistent(document: Document, draft: Draft) -> Draft:
             continue
         dropped = pair[1]
         asks_alone = all(found.sentence == dropped for found in document.tasks)
-        if dropped != pair[0] and HOLE not in dropped.text and not asks_alone:
-            edit = sentence_removal(document.messages[dropped.message].source, dropped)
+        source = document.messages[dropped.message].source
+        edit = sentence_removal(source, dropped)
+        if dropped != pair[0] and not touches_tag(source, edit) and not asks_alone:
             reason = f"{conflict.name}: the assertions accept the short form only"
             return draft.edited(dropped.message, [edit], "SP104", reason)
     return draft
@@ -98,13 +98,11 @@ def _unburied(document: Document, draft: Draft) -> Draft:
     for finding in buried_instruction(document):
         message = document.messages[finding.message]
         sentence = next(s for s in document.sentences if (s.message, s.start) == (finding.message, finding.start))
-        if HOLE in sentence.text or any(r.start < sentence.start < r.end for r in message.regions):
+        cut = sentence_removal(message.source, sentence)
+        if touches_tag(message.source, cut) or any(r.start < sentence.start < r.end for r in message.regions):
             continue
         moved = message.source[sentence.start : sentence.end]
-        edits = [
-            TextEdit(start=0, end=0, replacement=f"{moved}\n\n"),
-            sentence_removal(message.source, sentence),
-        ]
+        edits = [TextEdit(start=0, end=0, replacement=f"{moved}\n\n"), cut]
         draft = draft.edited(message.index, edits, "SP103", "the only instruction stood in the middle of a long text")
     return draft
 
@@ -136,9 +134,8 @@ def _statements(contract: OutputContract, what: str, name: str) -> tuple[str, ..
 
 def _state_task(document: Document, draft: Draft, task: str) -> Draft:
     for finding in vague_task(document):
-        source = document.messages[finding.message].source[finding.start : finding.end]
-        if "{" not in source:
-            edit = TextEdit(start=finding.start, end=finding.end, replacement=task)
+        edit = TextEdit(start=finding.start, end=finding.end, replacement=task)
+        if not touches_tag(document.messages[finding.message].source, edit):
             return draft.edited(finding.message, [edit], "SP102", "the task said nothing definite")
     message = document.speaking[-1]
     edit = TextEdit(start=0, end=0, replacement=f"{task}\n\n")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sharpen.config.prompts import PromptMessage
 from sharpen.optimizer.analysis.context import LintContext
 from sharpen.optimizer.analysis.document import Document
 from sharpen.optimizer.analysis.fixes import apply_edits
-from sharpen.optimizer.analysis.template import TagKind, scan
+from sharpen.optimizer.analysis.template import BRACE, scan
 from sharpen.optimizer.models import Change, Prompt, TextEdit
-from sharpen.optimizer.strategies.base import Candidate, StrategyContext
+from sharpen.optimizer.strategies.base import StrategyContext
 from sharpen.templating import escape
 
 SHOWN = 400
@@ -52,18 +52,20 @@ class Draft:
 
     def _with(self, messages: tuple[PromptMessage, ...], change: Change) -> Draft:
         changed = self.prompt.with_messages(messages)
-        if placeholders(changed) != placeholders(self.prompt):
+        if not keeps_placeholders(self.prompt, changed):
             raise ValueError(f"{change.rule_id} would change the placeholders of the prompt")
         return self if changed.messages == self.prompt.messages else Draft(changed, (*self.changes, change))
 
 
 def placeholders(prompt: Prompt) -> Counter[str]:
-    """The literal source of every Jinja tag and how often it stands in the prompt.
+    """The literal source of every Jinja tag and how often it stands in the prompt."""
+    return Counter(tag.source for message in prompt.messages for tag in scan(message.content))
 
-    Braces that ``literal`` wrote out are text, not placeholders.
-    """
-    tags = (tag for message in prompt.messages for tag in scan(message.content))
-    return Counter(tag.source for tag in tags if tag.source != _BRACE or tag.kind is not TagKind.EXPRESSION)
+
+def keeps_placeholders(before: Prompt, after: Prompt) -> bool:
+    """Whether both hold the same Jinja tags as often; literal braces that were written out may be added."""
+    old, new = placeholders(before), placeholders(after)
+    return not old - new and set(new - old) <= {BRACE}
 
 
 def literal(text: str) -> str:
@@ -75,18 +77,3 @@ def read(context: StrategyContext, prompt: Prompt | None = None) -> Document:
     """The prompt of ``context`` (or another one), read with what a strategy may know: assertions and train cases."""
     known = LintContext(assertions=context.assertions, cases=context.train, api=context.api)
     return Document(prompt or context.prompt, known)
-
-
-def to_candidates(strategy: str, context: StrategyContext, drafts: Iterable[Draft | None]) -> list[Candidate]:
-    """The drafts that differ from the prompt and from each other, at most ``max_candidates``."""
-    seen = {context.prompt.content_hash}
-    candidates: list[Candidate] = []
-    for draft in drafts:
-        if draft is None or draft.prompt.content_hash in seen or len(candidates) >= context.max_candidates:
-            continue
-        seen.add(draft.prompt.content_hash)
-        candidates.append(Candidate(prompt=draft.prompt, strategy=strategy, changes=draft.changes))
-    return candidates
-
-
-_BRACE = "{{ '{' }}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from sharpen.optimizer.analysis.analyzer import find_issues
 from sharpen.optimizer.analysis.cuts import sentence_removal
@@ -11,8 +12,9 @@ from sharpen.optimizer.analysis.fixes import touches_tag
 from sharpen.optimizer.analysis.output_contract import OutputContract
 from sharpen.optimizer.analysis.text import HOLE, MessageText, Sentence
 from sharpen.optimizer.models import TextEdit
-from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
-from sharpen.optimizer.strategies.edits import Draft, read, to_candidates
+from sharpen.optimizer.strategies.base import StrategyContext
+from sharpen.optimizer.strategies.edits import Draft, read
+from sharpen.optimizer.strategies.rule_strategy import RuleStrategy
 
 RULES = frozenset({"SP105", "SP302", "SP303", "SP402"})
 """Lint rules whose safe fixes shorten a prompt."""
@@ -21,15 +23,16 @@ BACKGROUND_WORDS = 4
 _GAPS = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)|\n[ \t]*(?:\n[ \t]*){2,}")
 
 
-class EfficiencyFocus(Strategy):
+class EfficiencyFocus(RuleStrategy):
     """Removes filler, courtesies, repetitions and empty space; then, as a second candidate, background too."""
 
     name = "efficiency_focus"
 
-    async def propose(self, context: StrategyContext) -> list[Candidate]:
-        """At most two candidates: what changes nothing of what is asked, and the instructions alone."""
+    def drafts(self, context: StrategyContext) -> Iterator[Draft]:
+        """At most two drafts: what changes nothing of what is asked, and the instructions alone."""
         lean = _collapsed(context, _fixed(context, Draft(context.prompt)))
-        return to_candidates(self.name, context, (lean, _without_background(context, lean)))
+        yield lean
+        yield _without_background(context, lean)
 
 
 def _fixed(context: StrategyContext, draft: Draft) -> Draft:
@@ -59,13 +62,12 @@ def _collapsed(context: StrategyContext, draft: Draft) -> Draft:
     return draft
 
 
-def _without_background(context: StrategyContext, draft: Draft) -> Draft | None:
-    """Statements go that are neither instruction nor rule nor label; None unless a task remains without them."""
+def _without_background(context: StrategyContext, draft: Draft) -> Draft:
+    """Statements go that are neither instruction nor rule nor label, when a task remains without them."""
     document = read(context, draft.prompt)
     if not document.tasks:
-        return None
+        return draft
     asking = {(found.sentence.message, found.sentence.start) for found in document.instructions}
-    changed = False
     for message in document.speaking:
         edits = [
             edit
@@ -77,8 +79,7 @@ def _without_background(context: StrategyContext, draft: Draft) -> Draft | None:
         ]
         if edits:
             draft = draft.edited(message.index, edits, "efficiency/background", "it asks for nothing")
-            changed = True
-    return _collapsed(context, draft) if changed else None
+    return _collapsed(context, draft)
 
 
 def _is_background(message: MessageText, sentence: Sentence, contract: OutputContract | None) -> bool:

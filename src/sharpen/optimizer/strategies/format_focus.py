@@ -7,38 +7,34 @@ from collections.abc import Iterator
 from sharpen.config.prompts import PromptMessage
 from sharpen.optimizer.analysis.document import Document
 from sharpen.optimizer.models import TextEdit
-from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
-from sharpen.optimizer.strategies.edits import Draft, read, to_candidates
-from sharpen.optimizer.strategies.output_contract import answer_name, answers_in_english, contract_text
+from sharpen.optimizer.strategies.base import StrategyContext
+from sharpen.optimizer.strategies.edits import Draft, read
+from sharpen.optimizer.strategies.output_contract import DEFAULT_CUE, answer_name, answers_in_english, contract_text
+from sharpen.optimizer.strategies.rule_strategy import RuleStrategy
 
 _WHY = "the assertions accept this form only"
 
 
-class FormatFocus(Strategy):
+class FormatFocus(RuleStrategy):
     """Adds the output contract: before the input, at the end, as a system message, with a line to answer on."""
 
     name = "format_focus"
 
-    async def propose(self, context: StrategyContext) -> list[Candidate]:
-        """One candidate for each place; none when the assertions demand no form."""
-        return to_candidates(self.name, context, _drafts(context))
-
-
-def _drafts(context: StrategyContext) -> Iterator[Draft | None]:
-    document = read(context)
-    draft, text = Draft(context.prompt), contract_text(document)
-    stated = text in document.source
-    if text and not stated:
-        before = add_before_input(document, draft, text)
-        yield with_cue(before, context)
-        yield before
-        yield add_at_end(document, draft, text)
-        if context.api == "chat":
-            yield add_to_system(document, draft, text)
-        yield with_cue(add_to_system(document, draft, text), context)
-    if text or context.api == "completions":
-        yield with_cue(draft, context)
-        yield with_cue(draft, context, "Answer")
+    def drafts(self, context: StrategyContext) -> Iterator[Draft]:
+        """One draft for each place; none when the assertions demand no form."""
+        document = read(context)
+        draft, text = Draft(context.prompt), contract_text(document)
+        if text and text not in document.source:
+            before = add_before_input(document, draft, text)
+            yield with_cue(before, context)
+            yield before
+            yield add_at_end(document, draft, text)
+            if context.api == "chat":
+                yield add_to_system(document, draft, text)
+            yield with_cue(add_to_system(document, draft, text), context)
+        if text or context.api == "completions":
+            yield with_cue(draft, context)
+            yield with_cue(draft, context, DEFAULT_CUE)
 
 
 def add_before_input(document: Document, draft: Draft, text: str) -> Draft:

@@ -31,7 +31,7 @@ class Input:
     @property
     def fenced(self) -> str:
         """The value between tags named like its variable; as it was when it has delimiters already."""
-        if not self.bare and "\n" in self.source:
+        if (not self.bare and "\n" in self.source) or self.source.count("{") > self.tag.count("{"):
             return self.source
         return f"<{self.name}>\n{self.tag}\n</{self.name}>"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sharpen.optimizer.analysis.contract_derivation import derive_contract
 from sharpen.optimizer.analysis.document import Document
 from sharpen.optimizer.analysis.lexicon import matches, task_nouns
-from sharpen.optimizer.analysis.output_contract import OutputContract, listing
+from sharpen.optimizer.analysis.output_contract import Key, OutputContract, listing
 from sharpen.optimizer.analysis.text import HOLE
 from sharpen.optimizer.strategies.edits import literal
 
@@ -35,9 +35,12 @@ def neutral(contract: OutputContract) -> str:
     if contract.kind == "labels":
         return " | ".join(contract.labels)
     if contract.kind == "json" and contract.keys:
-        inner = ", ".join(f'"{key.name}": {" | ".join(key.choices) or key.type or "…"}' for key in contract.keys)
-        return f"{{{inner}}}"
+        return "{" + ", ".join(f'"{key.name}": {_pattern(key)}' for key in contract.keys) + "}"
     return ""
+
+
+def _pattern(key: Key) -> str:
+    return f'"{" | ".join(key.choices)}"' if key.choices else key.type or "…"
 
 
 def answer_name(document: Document) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sharpen.config.prompts import PromptMessage
 from sharpen.optimizer.analysis.document import Document
-from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
-from sharpen.optimizer.strategies.edits import Draft, literal, read, to_candidates
+from sharpen.optimizer.strategies.base import StrategyContext
+from sharpen.optimizer.strategies.edits import Draft, literal, read
 from sharpen.optimizer.strategies.layout import Parts, take_apart
 from sharpen.optimizer.strategies.output_contract import (
     answer_name,
@@ -15,21 +15,22 @@ from sharpen.optimizer.strategies.output_contract import (
     contract_text,
     listing,
 )
+from sharpen.optimizer.strategies.rule_strategy import RuleStrategy
 
 
-class StructureFocus(Strategy):
+class StructureFocus(RuleStrategy):
     """Rebuilds the prompt from its parts in forms that models know: a form to fill in, sections, system and user."""
 
     name = "structure_focus"
 
-    async def propose(self, context: StrategyContext) -> list[Candidate]:
-        """One candidate for each form; none when instructions and input cannot be told apart."""
+    def drafts(self, context: StrategyContext) -> Iterator[Draft]:
+        """One draft for each form; none when instructions and input cannot be told apart."""
         document = read(context)
-        parts = take_apart(document)
-        return to_candidates(self.name, context, _drafts(context, document, parts)) if parts else []
+        if parts := take_apart(document):
+            yield from _forms(context, document, parts)
 
 
-def _drafts(context: StrategyContext, document: Document, parts: Parts) -> Iterator[Draft]:
+def _forms(context: StrategyContext, document: Document, parts: Parts) -> Iterator[Draft]:
     draft = Draft(context.prompt)
     contract = "" if (text := contract_text(document)) in document.source else text
     yield _user(draft, form(document, parts, contract), "structure/form", "a form with one open line at its end")
