@@ -201,7 +201,6 @@ async def test_an_endless_answer_is_cut(
         assert (await target.invoke(REQUEST)).output == "next"
 
 
-FUTURE = format_datetime(datetime.now(UTC) + timedelta(seconds=3600), usegmt=True)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 GOOD = chat("ok").body
 PAGE = Reply(200, b"<!DOCTYPE html><html><body>Welcome</body></html>", {"Content-Type": "text/html"})
@@ -250,10 +249,11 @@ async def test_failures(
     assert len(found.message) <= 450
 
 
-@pytest.mark.parametrize(("value", "low", "high"), [("7", 7.0, 7.0), (FUTURE, 3500.0, 3600.0)])
+@pytest.mark.parametrize(("form", "low", "high"), [("seconds", 7.0, 7.0), ("date", 3590.0, 3600.0)])
 @pytest.mark.parametrize("code", [429, 503])
-async def test_retry_after(openai_server: FaultyServer, code: int, value: str, low: float, high: float) -> None:
-    openai_server.script(status(code, Retry_After=value))
+async def test_retry_after(openai_server: FaultyServer, code: int, form: str, low: float, high: float) -> None:
+    in_an_hour = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    openai_server.script(status(code, Retry_After="7" if form == "seconds" else in_an_hour))
     found = await failure(config(openai_server))
     assert found.retryable
     assert found.retry_after_s is not None
