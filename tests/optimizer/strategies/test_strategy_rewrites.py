@@ -82,6 +82,13 @@ def test_format_focus_keeps_a_label_fence_or_cue_with_its_value():
     assert texts(FormatFocus, 'Sort it.\n"""\n{{ message }}\n"""')[1].startswith(f'Sort it.\n{CONTRACT}\n\n"""')
 
 
+def test_format_focus_does_not_come_between_examples_and_question():
+    shown = "Text: a\nQueue: billing\n\nText: b\nQueue: shipping\n\nText: {{ text }}\nQueue:"
+    assert texts(FormatFocus, f"Sort it.\n\n{shown}")[0] == f"Sort it.\n\n{CONTRACT}\n\n{shown}"
+    bare = "a\nAnswer: billing\n\nb\nAnswer: shipping\n\n{{ text }}\nAnswer:"
+    assert texts(FormatFocus, f"Sort it.\n\n{bare}")[0] == f"Sort it.\n\n{CONTRACT}\n\n{bare}"
+
+
 def test_format_focus_adds_to_an_existing_system_message():
     assert (
         texts(FormatFocus, ("system", "You sort."), "{{ message }}")[3]
@@ -118,6 +125,17 @@ def test_the_answer_line_is_called_what_the_prompt_or_the_data_call_it():
     asked = context("Read it.\n\n{{ text }}", assertions=by_name)
     asked = StrategyContext(prompt=asked.prompt, analysis=asked.analysis, assertions=by_name, train=train)
     assert asyncio.run(FormatFocus().propose(asked))[0].prompt.text.endswith("\nMessage:")
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"),
+    [(("positive", "Negative"), "Sentiment"), (("low", "high"), "Priority"), (("positive", "billing"), "Category")],
+)
+def test_the_answer_line_is_called_what_the_answers_are(labels, name):
+    train = [LabelledCase(f"{n}", {"message": "x"}, labels[n % 2]) for n in range(8)]
+    base = context("Classify the message.\n\n{{ message }}")
+    asked = StrategyContext(prompt=base.prompt, analysis=base.analysis, assertions=EQUALS, train=train)
+    assert asyncio.run(FormatFocus().propose(asked))[0].prompt.text.endswith(f"\n{name}:")
 
 
 def test_a_prompt_in_another_language_gets_signs_and_names_only():

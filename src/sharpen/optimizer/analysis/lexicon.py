@@ -81,6 +81,12 @@ def task_nouns() -> dict[str, tuple[re.Pattern[str], ...]]:
 
 
 @cache
+def label_names() -> dict[str, frozenset[str]]:
+    """Name of a closed set of answers → the members it may have, lower case."""
+    return {name: frozenset(labels) for name, labels in _load("label_names").items()}
+
+
+@cache
 def input_names() -> frozenset[str]:
     """Variable names that usually carry the text to work on."""
     return frozenset(_load("inputs")["names"].split())

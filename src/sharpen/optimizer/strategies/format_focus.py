@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from sharpen.config.prompts import PromptMessage
 from sharpen.optimizer.analysis.document import Document
+from sharpen.optimizer.analysis.examples import LABEL_LINE
+from sharpen.optimizer.analysis.text import MessageText
 from sharpen.optimizer.models import TextEdit
 from sharpen.optimizer.strategies.base import StrategyContext
 from sharpen.optimizer.strategies.edits import Draft, read
@@ -44,12 +46,25 @@ def add_before_input(document: Document, draft: Draft, text: str) -> Draft:
         return add_at_end(document, draft, text)
     region = message.inserted[0]
     start = message.prose.rfind("\n", 0, region.start) + 1
+    start = min(start, _first_example(document, message, start))
     inside = next((r for r in message.regions if r.start < start < r.end), None)
     start = inside.start if inside else start
     while start and message.prose[:start].rstrip(" \t").endswith(("\n```\n", '\n"""\n', ">\n", ":\n")):
         start = message.prose.rfind("\n", 0, start - 1) + 1  # a fence or label belongs to the value
     edit = TextEdit(start=start, end=start, replacement=f"{text}\n\n")
     return draft.edited(message.index, [edit], "format/contract-before-input", _WHY)
+
+
+def _first_example(document: Document, message: MessageText, end: int) -> int:
+    """Where worked examples begin before ``end``, so that they and the question stay side by side; else ``end``."""
+    if not any(answer.message == message.index and answer.start < end for answer in document.answers):
+        return end
+    question = LABEL_LINE.match(message.prose, end)
+    for line in LABEL_LINE.finditer(message.prose, 0, end):
+        if question and line.group(1).casefold() == question.group(1).casefold():
+            return line.start()
+    paragraph = message.prose.find("\n\n")  # examples without a label follow the instructions' paragraph
+    return paragraph + 2 if 0 <= paragraph < end else end
 
 
 def add_at_end(document: Document, draft: Draft, text: str) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sharpen.optimizer.analysis.contract_derivation import derive_contract
 from sharpen.optimizer.analysis.document import Document
-from sharpen.optimizer.analysis.lexicon import matches, task_nouns
+from sharpen.optimizer.analysis.lexicon import label_names, matches, task_nouns
 from sharpen.optimizer.analysis.output_contract import Key, OutputContract, listing
 from sharpen.optimizer.analysis.text import HOLE
 from sharpen.optimizer.strategies.edits import literal
@@ -44,12 +44,19 @@ def _pattern(key: Key) -> str:
 
 
 def answer_name(document: Document) -> str:
-    """What the line of the answer is called: what the data or the prompt call it (``Queue``), else ``Answer``."""
+    """What the line of the answer is called: what the data, the answers or the prompt call it, else ``Answer``.
+
+    The name matters: a small model completes ``Sentiment:`` with a sentiment and ``Answer:`` with anything.
+    """
     contract = document.contract
     if contract is not None and contract.name:
         return readable(contract.name)
     if contract is not None and contract.kind == "json":
         return "JSON"
+    answers = {label.casefold() for label in contract.labels} if contract is not None else set()
+    for name, members in label_names().items():
+        if answers and answers <= members and answers_in_english(document):
+            return name
     text = "\n".join(sentence.text for sentence in document.sentences).replace(HOLE, " ")
     for name, forms in task_nouns().items():
         if answers_in_english(document) and matches(forms, text):
