@@ -224,6 +224,7 @@ def test_structure_focus_keeps_the_delimiters_there_are():
         [("system", "Sort {{ message }}"), "Queue of {{ text }}?"],
         ["Text", ("assistant", "billing"), "{{ message }}"],
         ["Name a queue."],
+        ["Sort it.\n\nText: a\nQueue: billing\n\nText: {{ text }}\nQueue:"],
     ],
 )
 def test_structure_focus_lets_be_what_cannot_be_taken_apart(contents):

@@ -24,9 +24,12 @@ class StructureFocus(RuleStrategy):
     name = "structure_focus"
 
     def drafts(self, context: StrategyContext) -> Iterator[Draft]:
-        """One draft for each form; none when instructions and input cannot be told apart."""
+        """One draft for each form; none when instructions and input cannot be told apart.
+
+        A prompt with worked examples has its form already, and the examples would have to follow another one.
+        """
         document = read(context)
-        if parts := take_apart(document):
+        if not document.answers and (parts := take_apart(document)):
             yield from _forms(context, document, parts)
 
 
