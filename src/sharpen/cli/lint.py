@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from sharpen.cli.streams import to_reader
+
 
 class OutputFormat(StrEnum):
     """How findings are printed."""
@@ -36,5 +38,6 @@ def command(
     form = OutputFormat.JSON if as_json else output_format
     text, clean = wiring.lint_files(files, form.value, fix)
     if text:
-        typer.echo(text)
+        with to_reader():
+            typer.echo(text)
     raise typer.Exit(0 if clean else 1)

@@ -7,19 +7,26 @@ not finish (budget spent, target unreachable, cancelled) · 130 interrupted.
 from __future__ import annotations
 
 import json
-import os
 import sys
+import traceback
+from contextlib import suppress
+from typing import Any
 
 import typer
 
 from sharpen import __version__
 from sharpen.cli import check, compare, decide, init, lint, optimize, resume, run, runs, schema, versions
+from sharpen.cli.streams import to_reader
 from sharpen.errors import PlanError, SharpenError
+
+# the base of all that is wrong with a command line; of its family Typer exports this member only
+_CommandLineError: type[Exception] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException" and issubclass(base, Exception)
+)
 
 app = typer.Typer(
     name="sharpen",
     help="Test-driven prompt optimization: measure a prompt on your cases, improve it, prove the improvement.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain help: half the start-up time
     pretty_exceptions_enable=False,
@@ -52,36 +59,64 @@ def _root(
 
 def main() -> None:
     """The ``sharpen`` command."""
+    sys.exit(_guarded(sys.argv[1:]))
+
+
+def _guarded(arguments: list[str]) -> int:
+    """Run a command; the exit code, whatever happens."""
     try:
-        app()
+        return _invoke(arguments or ["--help"])
     except SharpenError as error:
-        _explain(error)
-        sys.exit(error.exit_code)
+        return _explain(type(error).__name__, str(error), error.exit_code, error)
+    except _CommandLineError as error:
+        return _explain("UsageError", _usage(error), 2)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has gone (head, less): not an error of ours
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        kept = "results that were finished are kept: `sharpen runs list` shows the run, `sharpen resume RUN` goes on"
+        return _explain("KeyboardInterrupt", f"interrupted; {kept}", 130)
+    except OSError as error:  # what we print goes to a full disk, a file is taken away while we read it
+        where = f": {error.filename!r}" if error.filename else ""
+        return _explain("OSError", f"the system refused to read or write{where}: {error.strerror or error}", 3)
+    except Exception:  # noqa: BLE001 - a fault of ours must not look like exit code 1, which says that rules are broken
+        traceback.print_exc()
+        return _explain("InternalError", "this is a fault of sharpen, please report it with the lines above", 3)
 
 
-def _explain(error: SharpenError) -> None:
-    """The message on stderr; with ``--json`` also as the one document on stdout."""
+def _invoke(arguments: list[str]) -> int:
+    """Typer's own ``app()`` makes exit code 1 of a closed pipe and has its own words for errors, so not that."""
+    try:
+        with to_reader(), typer.main.get_command(app).make_context("sharpen", arguments) as context:
+            context.command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return 0
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the command line, and where to look."""
+    message = str(error.format_message()).strip().removesuffix(".").replace("Value error, ", "")  # Pydantic's prefix
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "sharpen"
+    return f"{message[:1].lower()}{message[1:]}; see {command} --help"
+
+
+def _explain(kind: str, message: str, exit_code: int, error: SharpenError | None = None) -> int:
+    """The message on stderr; with ``--json`` also as the one document on stdout. Returns the exit code."""
+    problems = error.problems if isinstance(error, PlanError) else ()
     if "--json" in sys.argv:
-        problems = error.problems if isinstance(error, PlanError) else ()
         document = {
             "error": {
-                "type": type(error).__name__,
-                "message": str(error),
-                "exit_code": error.exit_code,
+                "type": kind,
+                "message": message,
+                "exit_code": exit_code,
                 "problems": [
                     {"where": p.where, "key": p.key, "message": p.message, "expected": p.expected} for p in problems
                 ],
             }
         }
-        print(json.dumps(document, indent=2, ensure_ascii=False))
-    lines = str(error).splitlines() or [type(error).__name__]
+        with suppress(OSError):
+            print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)
+    lines = message.splitlines() or [kind]
     for line in lines:
         print(f"error: {line}", file=sys.stderr)
-    if len(lines) > 1:
-        print(f"{len(lines)} mistakes; nothing was called", file=sys.stderr)
+    if len(problems) > 1:
+        print(f"{len(problems)} mistakes; nothing was called", file=sys.stderr)
+    return exit_code

@@ -22,7 +22,7 @@ def command(
     outputs = show.checked_outputs(output)
     loaded = wiring.load_plan(plan, overrides)
     with wiring.open_store(store, plan) as opened, show.search_progress(quiet) as (progress, search):
-        outcome = wiring.optimize_plan(loaded, opened, progress, search)
+        outcome = wiring.optimize_plan(loaded, opened, progress, search, progress.interrupted)
         store_option = wiring.store_option(opened)
     show.optimization(outcome, loaded.cases, as_json, outputs, store_option)
     raise typer.Exit(wiring.optimize_exit_code(outcome, loaded.manifest))

@@ -20,6 +20,7 @@ def command(
 
     outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened, show.run_progress(quiet) as progress:
-        loaded, story = wiring.resume_run(run, opened, progress)
-    show.run(story, loaded.cases, as_json, outputs)
+        loaded, story = wiring.resume_run(run, opened, progress, progress.interrupted)
+        goes_on = wiring.store_option(opened)
+    show.run(story, loaded.cases, as_json, outputs, goes_on)
     raise typer.Exit(wiring.exit_code(story, loaded.manifest))

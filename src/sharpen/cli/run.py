@@ -22,6 +22,7 @@ def command(
     outputs = show.checked_outputs(output)
     loaded = wiring.load_plan(plan, overrides)
     with wiring.open_store(store, plan) as opened, show.run_progress(quiet) as progress:
-        story = wiring.run_plan(loaded, opened, progress)
-    show.run(story, loaded.cases, as_json, outputs)
+        story = wiring.run_plan(loaded, opened, progress, progress.interrupted)
+        goes_on = wiring.store_option(opened)
+    show.run(story, loaded.cases, as_json, outputs, goes_on)
     raise typer.Exit(wiring.exit_code(story, loaded.manifest))

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, QuietOption, RunArgument, StoreOption, WorkflowOption
+from sharpen.cli.options import JsonOption, OutputOption, QuietOption, RunArgument, StoreOption, WorkflowOption
 
-app = typer.Typer(help="List, show and export runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show and export runs.")
 
 
 class ExportFormat(StrEnum):
@@ -43,15 +43,18 @@ def show_run(
     store: StoreOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    output: OutputOption = None,
 ) -> None:
     """Show one run: report, decision and failing cases."""
     from sharpen import wiring
     from sharpen.cli import show
 
     del quiet  # a run that is asked for is shown
+    outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened:
         loaded, story = wiring.load_story(run, opened)
-    show.run(story, loaded.cases, as_json, ())
+        goes_on = wiring.store_option(opened)
+    show.run(story, loaded.cases, as_json, outputs, goes_on)
 
 
 @app.command("export")

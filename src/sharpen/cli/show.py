@@ -9,9 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from sharpen.cli.streams import to_reader
 from sharpen.config.estimate import Estimate
 from sharpen.config.models import Case
 from sharpen.errors import Problem
+from sharpen.executor.models import RunStatus
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.pipeline import RunStory
 from sharpen.reporting import console as terminal
@@ -46,8 +48,9 @@ def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
     return paths or ()
 
 
-def run(story: RunStory, cases: Sequence[Case], as_json: bool, outputs: Sequence[Path]) -> None:
-    """A run's report on stdout and in files."""
+@to_reader()
+def run(story: RunStory, cases: Sequence[Case], as_json: bool, outputs: Sequence[Path], store_option: str = "") -> None:
+    """A run's report on stdout and in files. ``store_option``: what later commands need to find it."""
     for path in outputs:
         write_output(path, RunOutput(story.result, story.report, story.decision, cases))
     if as_json:
@@ -55,9 +58,12 @@ def run(story: RunStory, cases: Sequence[Case], as_json: bool, outputs: Sequence
         return
     console = terminal.make_console()
     terminal.print_run(console, story.result, story.report, story.decision, cases)
+    if story.result.status is not RunStatus.COMPLETED:
+        console.print(f"Go on: sharpen resume {story.result.run_id}{store_option}", soft_wrap=True)
     _written(outputs)
 
 
+@to_reader()
 def optimization(
     outcome: OptimizationOutcome, cases: Sequence[Case], as_json: bool, outputs: Sequence[Path], store_option: str
 ) -> None:
@@ -75,6 +81,7 @@ def optimization(
     _written(outputs)
 
 
+@to_reader()
 def decision(decided: DecidedStory, as_json: bool, quiet: bool) -> None:
     """A decision, what it rests on included."""
     if as_json:

@@ -12,7 +12,7 @@ import typer
 
 from sharpen.cli.options import JsonOption, QuietOption, StoreOption, WorkflowOption
 
-app = typer.Typer(help="List, show, compare, roll back and tag prompt versions.", no_args_is_help=True)
+app = typer.Typer(help="List, show, compare, roll back and tag prompt versions.")
 
 
 class ShowFormat(StrEnum):

@@ -99,6 +99,10 @@ class RunProgress:
             if self._runs == 1:
                 self._say(self._line())
 
+    def interrupted(self, reason: str) -> None:
+        """Say, ``quiet`` or not, why it does not end at once."""
+        self._say(f"{reason}: the calls under way are finished first; once more stops at once")
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         tally = self._tally
         grid = Table.grid(padding=(0, 1), expand=False)

@@ -39,32 +39,35 @@ class LatencySketch:
 
 
 class Tally:
-    """What has happened since ``start``. ``here`` counts what this process did, ``done`` what the run has in all."""
+    """What has happened since ``start``. ``here`` counts what this process did, ``done`` what the run has in all.
+
+    Cancelled tasks are not done: they are counted apart, as ``not_run``.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.started = clock()
-        self.total = self.done = self.here = self.passed = self.completed = 0
+        self.total = self.done = self.here = self.passed = self.not_run = 0
         self.calls = self.tokens = self.retries = 0
         self.cost: float | None = 0.0
         self.latency = LatencySketch()
 
     def add(self, result: TaskResult) -> None:
         """Count one result."""
-        self.done += 1
-        self.here += 1
         self.calls += result.attempts
         self.tokens += result.total_tokens
         self.cost = None if self.cost is None or result.cost is None else self.cost + result.cost
-        if result.status.completed:
-            self.completed += 1
+        if not result.status.completed:
+            self.not_run += 1
+        else:
+            self.here += 1
+            self.done += 1
             self.passed += result.status is TaskStatus.SUCCEEDED
             self.latency.add(result.execution_time)
 
     def adopt(self, statistics: RunStatistics) -> None:
         """Take over a single run's own sums: they also hold what was finished before it was resumed."""
-        self.done = statistics.completed_tasks + statistics.cancelled_tasks
-        self.completed, self.passed = statistics.completed_tasks, statistics.succeeded_tasks
+        self.done, self.passed = statistics.completed_tasks, statistics.succeeded_tasks
         self.tokens, self.cost = statistics.total_tokens, statistics.total_cost
 
     @property
@@ -73,16 +76,18 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the speed so far; None before there is any."""
-        return (self.total - self.done) * self.elapsed / self.here if self.here else None
+        """At the speed so far; None before there is any, and when what is left will not be run."""
+        return (self.total - self.done) * self.elapsed / self.here if self.here and not self.not_run else None
 
     def parts(self) -> list[str]:
         """The figures in words, the most wanted first; whoever has too little room drops the last ones."""
-        if not self.done:
+        if not self.done and not self.not_run:
             return ["waiting for the first answer"]
         left = self.seconds_left
         p95 = self.latency.percentile(0.95)
-        parts = [f"{fig.percent(self.passed / self.completed)} passed"] if self.completed else ["none completed"]
+        parts = [f"{fig.percent(self.passed / self.done)} passed"] if self.done else ["none completed"]
+        if self.not_run:
+            parts.append(f"{fig.compact(self.not_run)} not run")
         parts.append(f"{fig.compact(round(self.calls / self.elapsed, 1))} calls/s")
         if p95 is not None:
             parts.append(f"p95 {fig.milliseconds(p95 * 1000)}")

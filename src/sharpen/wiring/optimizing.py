@@ -12,7 +12,7 @@ from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import optimize
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan
-from sharpen.wiring.workbench import open_bench
+from sharpen.wiring.workbench import OnInterrupt, open_bench
 
 
 def optimize_plan(
@@ -20,15 +20,20 @@ def optimize_plan(
     store: Store,
     observer: RunObserver | None = None,
     search_observer: SearchObserver | None = None,
+    on_interrupt: OnInterrupt | None = None,
 ) -> OptimizationOutcome:
     """The whole loop on a plan. Raises ``TooFewCasesError`` before anything is paid, ``RunAborted`` as ``run_plan``."""
-    return run(_optimize(plan, store, observer, search_observer))
+    return run(_optimize(plan, store, observer, search_observer, on_interrupt))
 
 
 async def _optimize(
-    plan: LoadedPlan, store: Store, observer: RunObserver | None, search_observer: SearchObserver | None
+    plan: LoadedPlan,
+    store: Store,
+    observer: RunObserver | None,
+    search_observer: SearchObserver | None,
+    on_interrupt: OnInterrupt | None,
 ) -> OptimizationOutcome:
-    async with open_bench(plan, store, observer, search_observer) as bench:
+    async with open_bench(plan, store, observer, search_observer, on_interrupt) as bench:
         outcome = await optimize(plan.manifest, bench)
         store.decisions.save(outcome.baseline_run.run_id, outcome.decision)
         store.optimizations.save(outcome)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sharpen.config.models import Case
-from sharpen.errors import UserError
+from sharpen.errors import UnknownNameError, UserError
+from sharpen.executor.models import RunStatus
 from sharpen.optimizer.models import Decision, PromptAnalysis, TestExecutionReport, Verification
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.outcomes import outcomes_of
@@ -47,11 +48,15 @@ class RunComparison:
 
 
 def list_runs(store: Store, workflow: str | None, limit: int, every_purpose: bool) -> tuple[RunSummary, ...]:
-    """Runs, newest first; a search's candidate runs only with ``every_purpose``."""
-    if every_purpose:
-        return store.runs.list(workflow, limit)
-    found = [run for run in store.runs.list(workflow, None) if run.purpose in SHOWN_PURPOSES]
-    return tuple(found[:limit])
+    """Runs, newest first; a search's candidate runs only with ``every_purpose``.
+
+    Raises ``UnknownNameError`` for a workflow of which nothing was ever run.
+    """
+    found = store.runs.list(workflow, limit if every_purpose else None)
+    if not found and workflow is not None:
+        raise UnknownNameError("workflow", workflow, {run.workflow_id for run in store.runs.list(None, None)})
+    shown = [run for run in found if every_purpose or run.purpose in SHOWN_PURPOSES]
+    return tuple(shown[:limit])
 
 
 def load_story(run_id: str, store: Store) -> tuple[LoadedPlan, RunStory]:
@@ -65,7 +70,10 @@ def load_story(run_id: str, store: Store) -> tuple[LoadedPlan, RunStory]:
 
 
 def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -> DecidedStory:
-    """The decision on a run, or on a plan by its newest finished run with the same prompt (else by analysis alone)."""
+    """The decision on a run, or on a plan by its newest run with the same prompt (else by analysis alone).
+
+    A complete run is better evidence than a newer one that was cut short.
+    """
     path = plan_path(subject)
     if path is None:
         plan, story = load_story(subject, store)
@@ -76,14 +84,12 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
     manifest = plan.manifest
     service = OptimizerService(ScoringRules.of(manifest.rules))
     analysis = analyze_plan(manifest, plan.cases)
-    newest = next(
-        (
-            run
-            for run in store.runs.list(manifest.workflow_id, None)
-            if run.purpose in SHOWN_PURPOSES and run.finished_at and run.prompt_hash == manifest.prompt.content_hash
-        ),
-        None,
-    )
+    runs = [
+        run
+        for run in store.runs.list(manifest.workflow_id, None)
+        if run.purpose in SHOWN_PURPOSES and run.finished_at and run.prompt_hash == manifest.prompt.content_hash
+    ]
+    newest = min(runs, key=lambda run: run.status is not RunStatus.COMPLETED, default=None)  # the first of the best
     report = TestExecutionReport.from_executor_result(store.runs.load_result(newest.run_id)) if newest else None
     decision = service.decide(analysis, report)
     return DecidedStory(manifest.workflow_id, decision, analysis, report, newest.run_id if newest else None)

@@ -17,20 +17,30 @@ from sharpen.pipeline import RunStory, tell
 from sharpen.storage.records import RunRecord
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan, complete
-from sharpen.wiring.workbench import executor
+from sharpen.wiring.stores import store_option
+from sharpen.wiring.workbench import OnInterrupt, draining, executor
 
 Finished = Mapping[tuple[str, int], TaskResult]
 
 
-def run_plan(plan: LoadedPlan, store: Store | None = None, observer: RunObserver | None = None) -> RunStory:
-    """Run a plan; every result is in ``store`` before it is counted. Ctrl-C drains, twice stops.
+def run_plan(
+    plan: LoadedPlan,
+    store: Store | None = None,
+    observer: RunObserver | None = None,
+    on_interrupt: OnInterrupt | None = None,
+) -> RunStory:
+    """Run a plan; every result is in ``store`` before it is counted.
+
+    Ctrl-C drains (and ``on_interrupt`` is told), twice stops with ``KeyboardInterrupt``.
 
     Raises ``RunAborted`` when the target is unreachable or refuses the key; what was finished is in the store.
     """
-    return run(_run(plan, store, observer))
+    return run(_run(plan, store, observer, on_interrupt))
 
 
-def resume_run(run_id: str, store: Store, observer: RunObserver | None = None) -> tuple[LoadedPlan, RunStory]:
+def resume_run(
+    run_id: str, store: Store, observer: RunObserver | None = None, on_interrupt: OnInterrupt | None = None
+) -> tuple[LoadedPlan, RunStory]:
     """Finish a stored run with the plan, prompt and cases it began with; finished calls are not repeated."""
     record = store.runs.get(run_id)
     if record.purpose != "run":
@@ -40,7 +50,7 @@ def resume_run(run_id: str, store: Store, observer: RunObserver | None = None) -
         )
     plan = plan_of(record)
     finished = store.results.finished(record.run_id)
-    story = run(_run(plan, store, observer, record.run_id, finished))
+    story = run(_run(plan, store, observer, on_interrupt, record.run_id, finished))
     return plan, story
 
 
@@ -79,22 +89,24 @@ async def _run(
     plan: LoadedPlan,
     store: Store | None,
     observer: RunObserver | None,
+    on_interrupt: OnInterrupt | None = None,
     run_id: str | None = None,
     finished: Finished | None = None,
 ) -> RunStory:
     service = executor(plan, store, observer)
-    with interruptible(service.cancel):
+    with interruptible(draining(service, on_interrupt)):
         async with service.session(plan.manifest) as session:
             result = await session.run(plan.cases, run_id=run_id, finished=finished)
     story = tell(plan.manifest, result, plan.cases, OptimizerService(ScoringRules.of(plan.manifest.rules)))
     if store is not None:
         store.decisions.save(result.run_id, story.decision)
     if result.status is RunStatus.ABORTED:
-        raise RunAborted(_aborted(result))
+        raise RunAborted(_aborted(result, store))
     return story
 
 
-def _aborted(result: RunExecutionResult) -> str:
+def _aborted(result: RunExecutionResult, store: Store | None) -> str:
     done = result.statistics.succeeded_tasks + result.statistics.failed_tasks
-    kept = f"; {done} finished results are kept, `sharpen resume {result.run_id}` goes on" if done else ""
+    goes_on = f"`sharpen resume {result.run_id}{store_option(store)}` goes on" if store else ""
+    kept = f"; {done} finished results are kept, {goes_on}" if done and store else ""
     return f"{result.stop_reason or 'the run was aborted'}{kept}"

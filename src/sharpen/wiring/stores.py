@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from sharpen.config.settings import store_url
 from sharpen.errors import StoreError, UnknownNameError, UserError
+from sharpen.storage.failures import hide_password
 from sharpen.storage.store import Store
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.version_manager import VersionManager
@@ -15,19 +17,29 @@ from sharpen.versions.version_manager import VersionManager
 def open_store(url: str | None = None, plan: Path | None = None) -> Store:
     """The store at ``url``, else of ``SHARPEN_STORE``, else beside the plan, else of the working directory.
 
-    Without a plan nothing is created: a directory that holds no store is an error that says how to name one.
+    Without a plan nothing is created: a file that is not there is an error that says how to name one.
     """
-    directory = plan.parent if plan is not None else Path()
-    found = store_url(directory, url)
-    default = store_url(directory, environ={})
-    if plan is None and found == default and not Path(default.removeprefix("sqlite:///")).exists():
-        raise StoreError(f"no store in {str(directory.absolute())!r}; expected --store URL, or to be where the plan is")
+    if plan is not None:
+        return Store.open(store_url(plan.parent, url))
+    found = store_url(Path(), url)
+    if not _may_exist(found):
+        if found == store_url(Path(), environ={}):
+            here = str(Path().absolute())
+            raise StoreError(f"no store in {here!r}; expected --store URL, or to be where the plan is")
+        raise StoreError(f"there is no store {found!r}; expected one that `sharpen run PLAN --store URL` made")
     return Store.open(found)
+
+
+def _may_exist(url: str) -> bool:
+    """False for a SQLite file that is not there; what else a URL can mean is for the store to find out."""
+    path = url.removeprefix("sqlite:///").partition("?")[0]
+    return not url.startswith("sqlite:///") or not path or path.startswith((":memory:", "file:")) or Path(path).exists()
 
 
 def store_option(store: Store) -> str:
     """What a later command must be given to find this store from here; empty when it finds it by itself."""
-    return "" if Path(store_url(Path(), environ={}).removeprefix("sqlite:///")).exists() else f" --store {store.url}"
+    found_anyway = hide_password(store_url(Path())) == hide_password(store.url)
+    return "" if found_anyway else f" --store {shlex.quote(store.url)}"
 
 
 def version_manager(store: Store) -> VersionManager:

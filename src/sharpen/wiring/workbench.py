@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,6 +24,9 @@ from sharpen.storage.store import Store
 from sharpen.targets.base import Failure, Message, TargetError, TargetRequest
 from sharpen.versions.version_manager import VersionManager
 from sharpen.wiring.plans import LoadedPlan
+
+OnInterrupt = Callable[[str], None]
+"""Told once, with the reason, when an interrupted run begins to drain."""
 
 
 @dataclass(slots=True)
@@ -59,15 +62,30 @@ def executor(plan: LoadedPlan, store: Store | None, observer: RunObserver | None
     return ExecutorService(store.sink(plan.cases), store.responses, observer)
 
 
+def draining(service: ExecutorService, on_interrupt: OnInterrupt | None) -> Callable[[str], None]:
+    """What the first Ctrl-C does: no new calls from now on, and whoever watches learns why nothing seems to happen."""
+
+    def drain(reason: str) -> None:
+        service.cancel(reason)
+        if on_interrupt:
+            on_interrupt(reason)
+
+    return drain
+
+
 @asynccontextmanager
 async def open_bench(
-    plan: LoadedPlan, store: Store, observer: RunObserver | None, search_observer: SearchObserver | None
+    plan: LoadedPlan,
+    store: Store,
+    observer: RunObserver | None,
+    search_observer: SearchObserver | None,
+    on_interrupt: OnInterrupt | None = None,
 ) -> AsyncIterator[Bench]:
     """A workbench for one optimization; Ctrl-C drains it. ``optimize.budget`` holds for all that happens on it."""
     manifest = plan.manifest
     budget = BudgetMeter(manifest.optimize.budget)
     service = executor(plan, store, observer)
-    with interruptible(service.cancel):
+    with interruptible(draining(service, on_interrupt)):
         async with service.session(manifest, budget) as session:
             rewriter = manifest.optimize.rewriter
             yield Bench(

@@ -1,0 +1,23 @@
+"""Standard output, whose reader may leave before everything is said."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def to_reader() -> Iterator[None]:
+    """Around (or, as a decorator, on) what prints a result: a reader that leaves early (``head``, ``less``) ends the
+    printing and not the command, so that the exit code still tells the verdict.
+
+    Rich answers a broken pipe with ``SystemExit``, which no command raises itself.
+    """
+    try:
+        yield
+        if sys.stdout is not None:  # None: it was closed before we began
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
