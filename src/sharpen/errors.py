@@ -13,6 +13,7 @@
     │   ├── NoTasksError              a report asked of a result that holds no task
     │   ├── VersionConflictError      a version that exists already, or an alias that moved meanwhile
     │   └── StoreError                a store that cannot be opened, written or understood
+    │       └── NotSavedError   (3)   a run had to stop because its results can no longer be saved
     └── RunAborted           (3)      the whole run cannot go on (wrong key, unreachable server)
         └── BudgetExhausted           nothing may be spent any more
 """
@@ -123,6 +124,12 @@ class VersionConflictError(UserError):
 
 class StoreError(UserError):
     """The store cannot be opened, written or understood."""
+
+
+class NotSavedError(StoreError):
+    """A run had to stop half way: what it pays for can no longer be saved (a full disk, a lost connection)."""
+
+    exit_code = 3
 
 
 class RunAborted(SharpenError):

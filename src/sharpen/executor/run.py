@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from sharpen.config.models import Case
-from sharpen.errors import StoreError
+from sharpen.errors import NotSavedError, StoreError
 from sharpen.executor.models import RunExecutionResult, RunStatus, TaskResult, TaskStatus
 from sharpen.executor.ports import RunObserver, RunSink, RunStart
 from sharpen.executor.statistics import StatisticsAccumulator
@@ -127,10 +127,12 @@ class Run:
             return False
         return True
 
-    def _lost_results(self) -> StoreError:
+    def _lost_results(self) -> NotSavedError:
         named = ", ".join(self._lost[:5]) + (", …" if len(self._lost) > 5 else "")
         lost = f"answers lost: {len(self._lost)}, of {named}" if self._lost else "no answer is lost"
-        return StoreError(f"run {self._start.run_id!r} stopped, its results cannot be saved ({lost}): {self._broken}")
+        return NotSavedError(
+            f"run {self._start.run_id!r} stopped, its results cannot be saved ({lost}): {self._broken}"
+        )
 
     async def _store(self, saving: Any, what: str) -> None:
         if saving is None:

@@ -9,6 +9,7 @@ Readers see the last commit and never wait for a writer, nor a writer for them.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,12 +140,20 @@ def _switch_to_wal(database: Database) -> None:
     while True:
         try:
             with translated(database.name), database.engine.connect() as connection:
-                raw = connection.connection.cursor()
-                if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                    raw.execute("PRAGMA journal_mode=WAL")
+                _write_ahead(connection)
                 return
         except Exception as error:
             locked = "locked" in str(error)
             if not locked or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _write_ahead(connection: Connection) -> None:
+    """Past SQLAlchemy, which would begin a transaction first; what the driver raises is wrapped as it would do."""
+    try:
+        raw = connection.connection.cursor()
+        if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            raw.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:  # a full disk, a directory that cannot be written
+        raise exc.OperationalError("PRAGMA journal_mode=WAL", None, error) from error
