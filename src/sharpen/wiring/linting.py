@@ -19,22 +19,26 @@ from sharpen.wiring.plans import PLAN_SUFFIXES, load_plan
 __all__ = ["explain_rule", "lint_files"]
 
 
-def lint_files(files: Sequence[Path], form: str, fix: bool = False) -> tuple[str, bool]:
+def lint_files(
+    files: Sequence[Path], form: str, fix: bool = False, overrides: Sequence[str] | None = None
+) -> tuple[str, bool]:
     """Findings as ``form`` (text, json, sarif), and whether none is a warning or worse.
 
-    A plan is linted with what it knows: assertions, columns, cases. ``fix`` mends prompt files in place first; where
-    the prompt of a plan stands, the plan alone knows, so a plan cannot be mended.
+    A plan is linted with what it knows: assertions, columns, cases (``overrides`` are of its keys). ``fix`` mends
+    prompt files in place first; where the prompt of a plan stands, the plan alone knows, so a plan cannot be mended.
     """
-    linted = [(str(path), _lint(path, fix)) for path in files]
+    if overrides and not any(path.suffix in PLAN_SUFFIXES for path in files):
+        raise UserError(f"--set {overrides[0]} overrides a key of a plan, and no plan is given; expected a plan's file")
+    linted = [(str(path), _lint(path, fix, overrides)) for path in files]
     worst = [issue.severity for _, analysis in linted for issue in analysis.issues]
     return render(form, linted), all(severity is Severity.INFO for severity in worst)
 
 
-def _lint(path: Path, fix: bool) -> PromptAnalysis:
+def _lint(path: Path, fix: bool, overrides: Sequence[str] | None) -> PromptAnalysis:
     if path.suffix in PLAN_SUFFIXES:
         if fix:
             raise UserError(f"--fix mends prompt files, and {str(path)!r} is a plan; expected the prompt's own file")
-        plan = load_plan(path)
+        plan = load_plan(path, overrides)
         return locate(analyze_plan(plan.manifest, plan.cases), prompt_of(plan.manifest), path.read_text("utf-8"))
     prompt = Prompt.of(read_prompt(path).template(), id=path.stem)
     if fix:

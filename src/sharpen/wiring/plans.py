@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sharpen.config.check import check_plan, check_variables
 from sharpen.config.estimate import Estimate
+from sharpen.config.files import display
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price, ScriptedTarget, TargetConfig
 from sharpen.errors import PlanError, Problem, UserError
@@ -64,7 +65,7 @@ def price_of(target: TargetConfig) -> Price | None:
 
 
 def _strategy_problems(manifest: RunManifest) -> list[Problem]:
-    where = str(manifest.source) if manifest.source else ""
+    where = display(manifest.source) if manifest.source else ""
     problems = []
     for name in manifest.optimize.strategies:
         try:

@@ -12,10 +12,12 @@ STARTER_FILES = ("plan.yaml", "cases.jsonl", "prompt.md")
 
 def init_project(directory: Path) -> tuple[Path, ...]:
     """Write the starter files and return their paths. Raises ``UserError`` when one exists: nothing is overwritten."""
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"cannot write to {str(directory)!r}: it is a file; expected a directory")
     targets = tuple(directory / name for name in STARTER_FILES)
-    existing = [str(path) for path in targets if path.exists()]
+    existing = [repr(str(path)) for path in targets if path.exists()]
     if existing:
-        raise UserError(f"{', '.join(existing)} exists already and is not overwritten; expected another directory")
+        raise UserError(f"{', '.join(existing)} would be overwritten; expected a directory without such files")
     starter = resources.files("sharpen.wiring") / "starter"
     try:
         directory.mkdir(parents=True, exist_ok=True)
