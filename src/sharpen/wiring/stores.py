@@ -13,6 +13,8 @@ from sharpen.storage.store import Store
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.version_manager import VersionManager
 
+SQLITE = "sqlite:///"
+
 
 def open_store(url: str | None = None, plan: Path | None = None) -> Store:
     """The store at ``url``, else of ``SHARPEN_STORE``, else beside the plan, else of the working directory.
@@ -39,7 +41,14 @@ def _may_exist(url: str) -> bool:
 def store_option(store: Store) -> str:
     """What a later command must be given to find this store from here; empty when it finds it by itself."""
     found_anyway = hide_password(store_url(Path())) == hide_password(store.url)
-    return "" if found_anyway else f" --store {shlex.quote(store.url)}"
+    return "" if found_anyway else f" --store {shlex.quote(_from_here(store.url))}"
+
+
+def _from_here(url: str) -> str:
+    """A SQLite URL with a path relative to the working directory where the file lies below it."""
+    path = Path(url.removeprefix(SQLITE))
+    below = url.startswith(SQLITE) and path.is_relative_to(Path.cwd())
+    return f"{SQLITE}{path.relative_to(Path.cwd())}" if below else url
 
 
 def version_manager(store: Store) -> VersionManager:
