@@ -102,7 +102,8 @@ class Engine:
             racing = sorted(racing, key=lambda contender: contender.rank_key(seen))[: rung.contenders]
             new = self._dev[len(seen) : rung.cases]
             seen = self._dev[: rung.cases]
-            self._phase("race", f"{len(racing)} candidates on {len(seen)} of {len(self._dev)} dev cases")
+            noun = "candidate" if len(racing) == 1 else "candidates"
+            self._phase("race", f"{len(racing)} {noun} on {len(seen)} of {len(self._dev)} dev cases")
             await asyncio.gather(*(self._evaluate(contender, new, "candidate") for contender in racing))
 
     async def _evaluate(self, contender: Contender, case_ids: Sequence[str], purpose: Purpose) -> None:
