@@ -124,8 +124,10 @@ def failures_of(task: TaskResult) -> list[FailureView]:
         if not result.passed and result.weight > 0
     ]
     if task.error is not None and task.status in _UNSUCCESSFUL and not failures:
-        status = f"HTTP {task.error.http_status}: " if task.error.http_status else ""
-        failures.append(FailureView(task.error.kind.value, _reason(status + (task.error.message or task.status.value))))
+        said, status = task.error.message or task.status.value, f"HTTP {task.error.http_status}"
+        if task.error.http_status and not said.startswith(status):  # our own targets begin with it
+            said = f"{status}: {said}"
+        failures.append(FailureView(task.error.kind.value, _reason(said)))
     return failures
 
 

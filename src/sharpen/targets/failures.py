@@ -78,19 +78,22 @@ def http_failure(
     body: str = "",
     *,
     where: str = "",
+    hint: str = "",
     retry_after_s: float | None = None,
     location: str | None = None,
     codes: Iterable[str] = (),
 ) -> Failure:
     """Classify an HTTP answer that is no success.
 
-    ``where`` names the call (URL path and model) in the message, ``retry_after_s`` is the parsed header, ``location``
-    the target of a redirect, ``codes`` error codes known from elsewhere than the body.
+    ``where`` names the call (URL path and model) in the message, ``hint`` ends it, ``retry_after_s`` is the parsed
+    header, ``location`` the target of a redirect, ``codes`` error codes known from elsewhere than the body.
     """
     error = read_error_body(body)
     error = ErrorBody(error.message, error.codes | {code.lower() for code in codes})
     kind, retryable = _kind_of(status, error)
     said = f": {error.message}" if error.message else ""
+    if hint:
+        said = f"{said}; {hint}"
     if 300 <= status < 400:
         said = f": the server redirects to {location or 'another address'}; put the final address into base_url"
     return Failure(

@@ -7,7 +7,11 @@ The key is read from the environment when the target is opened, sent as a bearer
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
+import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +36,7 @@ MAX_ANSWER_BYTES = 32 * 2**20
 
 MAX_ERROR_BYTES = 64 * 2**10
 CONNECT_TIMEOUT_S = 30.0
+NO_VERSION = "is base_url right? It usually ends in /v1"
 _PATHS = {"chat": "chat/completions", "completions": "completions"}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -109,6 +114,7 @@ class OpenAICompatibleTarget(Target):
                     response.status,
                     body.decode("utf-8", "replace"),
                     where=self._where,
+                    hint="" if response.status != 404 or "/v1" in self._url.path else NO_VERSION,
                     retry_after_s=parse_retry_after(headers),
                     location=headers.get("location", "").partition("?")[0] or None,
                 )
@@ -174,6 +180,8 @@ class OpenAICompatibleTarget(Target):
             failure = Failure(ErrorKind.CONNECTION, said, retryable=True)
         else:
             failure = failure_of(exception)
+            if isinstance(exception, aiohttp.ClientConnectorError) and not isinstance(exception, ssl.CertificateError):
+                failure = replace(failure, message=_unreachable(exception))
         return replace(failure, message=redact(failure.message, self._secrets))
 
     def identity(self) -> Mapping[str, Any]:
@@ -201,6 +209,18 @@ def _body_head(config: OpenAITarget) -> bytes:
     except (TypeError, ValueError) as error:
         raise PlanError(Problem(f"{error}", key="target.params", expected="values that JSON can hold")) from None
     return f'{fixed[:-1]}, "{prompt_key}": '.encode()
+
+
+def _unreachable(error: aiohttp.ClientConnectorError) -> str:
+    """What the system said, without the client library's words around it, and what to look at."""
+    cause = error.os_error
+    if isinstance(cause, ssl.SSLError):
+        reason = f"no TLS connection ({cause.reason or cause}); is https:// in base_url right?"
+    else:
+        known = not isinstance(cause, socket.gaierror) and cause.errno in errno.errorcode
+        said = os.strerror(cause.errno) if known and cause.errno else cause.strerror or str(cause)
+        reason = f"{said}; is the server running, and base_url right?"
+    return f"{error.host}:{error.port}: {reason}"
 
 
 def _error_in_success(status: int, payload: Mapping[str, Any], body: bytes, where: str) -> Failure:
