@@ -148,22 +148,22 @@ def test_rules_come_from_a_plan():
 def test_the_older_dict_still_decides_and_warns():
     with pytest.warns(DeprecationWarning, match="baseline_metrics"):
         assert RULES.should_optimize(analysis(), baseline_metrics={"success_rate": 0.5})
-    with pytest.warns(DeprecationWarning) as caught:
+    with pytest.warns(DeprecationWarning, match="baseline_metrics") as caught:
         decision = RULES.decide(analysis(), baseline_metrics={"success_rate": 0.753})
     assert decision.triggers[0].observed == 0.753
     assert caught[0].filename == __file__
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="baseline_metrics"):
         assert RULES.should_optimize(analysis(), {"success_rate": 0.5})
 
 
 def test_test_results_win_over_the_dict():
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="baseline_metrics"):
         assert not RULES.should_optimize(analysis(), results(), baseline_metrics={"success_rate": 0.1})
 
 
 def test_a_dict_without_success_rate_is_absent():
     assert report_from_metrics({"avg_cost": 3.0}) is None
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="baseline_metrics"):
         assert not RULES.should_optimize(analysis(), baseline_metrics={"total_cost": 1e9})
 
 
