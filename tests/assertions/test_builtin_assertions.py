@@ -254,14 +254,14 @@ def test_what_can_be_known_before_the_run_is_said_before_the_run(parse, entry, s
     with pytest.raises(PlanError, match=says) as caught:
         Grader([good, parse(entry)])
     (problem,) = caught.value.problems
-    assert problem.key.startswith("assertions[1].")
+    assert problem.key.startswith("assertions.1.")
 
 
 def test_all_problems_are_told_at_once(parse):
     entries = [parse({"type": "contains", "value": ""}), parse({"type": "is-number", "value": "x"})]
     with pytest.raises(PlanError) as caught:
         Grader().prepare(entries, where="cases.jsonl row 3")
-    assert [problem.key for problem in caught.value.problems] == ["assertions[0].value", "assertions[1].value"]
+    assert [problem.key for problem in caught.value.problems] == ["assertions.0.value", "assertions.1.value"]
     assert all(str(problem).startswith("cases.jsonl row 3: ") for problem in caught.value.problems)
 
 

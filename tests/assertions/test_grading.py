@@ -259,7 +259,7 @@ def test_a_cases_assertion_that_cannot_be_built_fails_the_case_alone(parse):
 def test_a_name_in_no_table_is_a_problem_of_the_plan():
     with pytest.raises(PlanError, match="unknown assertion 'contain'; did you mean 'contains'") as caught:
         Grader([AssertionPart(type="contain")])
-    assert caught.value.problems[0].key == "assertions[0].type"
+    assert caught.value.problems[0].key == "assertions.0.type"
 
 
 class Picky(Scripted):
@@ -270,13 +270,13 @@ class Picky(Scripted):
 def test_a_plugin_may_object_to_its_entry():
     with pytest.raises(PlanError) as caught:
         Grader([scripted(f"{ME}:Picky")])
-    assert str(caught.value) == "assertions[0].value: the value is too short"
+    assert str(caught.value) == "assertions.0.value: the value is too short"
 
 
 def test_a_plugins_options_are_its_constructors_keywords():
     with pytest.raises(PlanError, match="unexpected keyword argument 'scroe'") as caught:
         Grader([scripted(scroe=1)])
-    assert caught.value.problems[0].key == "assertions[0].options"
+    assert caught.value.problems[0].key == "assertions.0.options"
 
 
 def test_transforms_come_first_and_the_raw_output_stays(grade, parse):

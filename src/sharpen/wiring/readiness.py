@@ -1,0 +1,73 @@
+"""Would a run find what its plan names: functions, classes, files, keys, weights? Nothing is opened or called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sharpen.config.assertions import AssertionConfig, RubricAssertion
+from sharpen.config.files import display
+from sharpen.config.models import Case, RunManifest
+from sharpen.config.settings import api_key
+from sharpen.config.targets import LocalTarget, OpenAITarget, TargetConfig
+from sharpen.errors import PlanError, Problem, UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """``errors`` stand in the plan; ``warnings`` lack in this environment and may be there where the plan will run."""
+
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def check_readiness(manifest: RunManifest, cases: Sequence[Case]) -> Readiness:
+    """Compile every assertion and build every target, as a run would."""
+    where = display(manifest.source) if manifest.source else ""
+    errors = [_placed(problem, where) for problem in _of_assertions(manifest, cases)]
+    warnings: list[Problem] = []
+    for key, target in _targets(manifest, cases):
+        in_environment = isinstance(target, OpenAITarget) or (isinstance(target, LocalTarget) and target.model is None)
+        found = [_placed(problem, where, key) for problem in _of_target(target, manifest)]
+        (warnings if in_environment else errors).extend(found)
+    return Readiness(tuple(dict.fromkeys(errors)), tuple(dict.fromkeys(warnings)))
+
+
+def _of_assertions(manifest: RunManifest, cases: Sequence[Case]) -> Iterator[Problem]:
+    from sharpen.assertions.grading import Grader
+
+    grader = Grader(base_dir=manifest.base_dir)
+    places = [("", manifest.assertions), *((f"case {case.id!r}", case.assertions) for case in cases if case.assertions)]
+    for place, assertions in places:
+        try:
+            grader.prepare(assertions, place)
+        except PlanError as error:
+            yield from error.problems
+
+
+def _targets(manifest: RunManifest, cases: Sequence[Case]) -> Iterator[tuple[str, TargetConfig]]:
+    yield "target", manifest.target
+    if manifest.optimize.rewriter is not None:
+        yield "optimize.rewriter", manifest.optimize.rewriter
+    every: list[AssertionConfig] = [*manifest.assertions, *(part for case in cases for part in case.assertions)]
+    yield from (("judge", assertion.judge) for assertion in every if isinstance(assertion, RubricAssertion))
+
+
+def _of_target(target: TargetConfig, manifest: RunManifest) -> Sequence[Problem]:
+    from sharpen.targets.registry import build_target
+
+    try:
+        build_target(target, manifest.base_dir)
+        if isinstance(target, OpenAITarget):
+            api_key(target)
+    except PlanError as error:
+        return error.problems
+    except UserError as error:
+        return (Problem(str(error)),)
+    return ()
+
+
+def _placed(problem: Problem, where: str, key: str = "") -> Problem:
+    """Under the plan's file, and under the key of the target that is meant."""
+    inner = problem.key.removeprefix("target").removeprefix(".") if key else problem.key
+    return replace(problem, where=problem.where or where, key=".".join(filter(None, (key, inner))))
