@@ -165,11 +165,13 @@ def _keep(
 ) -> PromptVersion:
     """A new version when the proof accepted the winner, a draft otherwise; the seed is a version before either.
 
-    A prompt that an earlier search kept already is not kept twice.
+    What is the latest version already, or a draft already, is not kept twice.
     """
     seed, workflow_id, proof = result.original_prompt, result.workflow_id, search.verification
-    kept = bench.versions.find_by_content(workflow_id, result.optimized_prompt.content_hash)
-    if kept is not None and (kept.kind != "draft" or not result.accepted):
+    winning = result.optimized_prompt.content_hash
+    latest = bench.versions.latest(workflow_id)
+    kept = latest if result.accepted else bench.versions.find_by_content(workflow_id, winning)
+    if kept is not None and kept.content_hash == winning:
         return kept
     parent = bench.versions.find_by_content(workflow_id, seed.content_hash)
     if parent is None:
@@ -185,7 +187,7 @@ def _keep(
         workflow_id,
         result.optimized_prompt,
         kind="optimized" if result.accepted else "draft",
-        bump=result.version_bump or "patch",
+        bump=bench.service.rules.version_bump_type(result.improvement_score),
         parent=parent.version,
         improvement=result.improvement_score,
         run_ids=run_ids,

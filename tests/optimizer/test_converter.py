@@ -1,4 +1,5 @@
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,7 +27,7 @@ def task_results(draw, number: int) -> TaskResult:
         task_id=f"t{number}",
         case_id=f"t{number}",
         status=status,
-        execution_time=draw(st.floats(0, 100)),
+        execution_time=draw(st.floats(0, 100) | st.just(1e306)),
         attempts=draw(st.integers(0, 4)),
         total_tokens=draw(st.integers(0, 5000)),
         cost=draw(st.none() | st.floats(0, 1)),
@@ -73,7 +74,9 @@ def test_conversion_loses_nothing_whatever_the_mix(result):
     assert again == report
     assert again.to_run_statistics() == result.statistics
     assert report.failed_tests == report.error_distribution.total_errors
-    times = [task.execution_time * 1000 for task in result.task_results if task.status.completed]
+    times = [
+        min(task.execution_time * 1000, sys.float_info.max) for task in result.task_results if task.status.completed
+    ]
     for percentile in (report.p95_response_time_ms, report.p99_response_time_ms):
         assert (percentile in times) if times else (percentile is None)
 
@@ -171,3 +174,9 @@ def test_error_distribution_computes_or_checks_its_total():
     with pytest.raises(ValidationError, match=r"total_errors is 5, but the four categories add up to 1"):
         ErrorDistribution(timeout_errors=1, total_errors=5)
     assert json.loads(ErrorDistribution().model_dump_json())["total_errors"] == 0
+
+
+def test_a_left_out_total_is_computed_whatever_the_numbers_look_like():
+    assert ErrorDistribution(timeout_errors="2", api_errors=1.0).total_errors == 3
+    with pytest.raises(ValidationError):
+        ErrorDistribution(total_errors=-1)

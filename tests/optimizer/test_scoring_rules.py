@@ -212,3 +212,22 @@ def test_no_warning_without_the_dict():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         RULES.decide(analysis(), results())
+
+
+def test_numbers_of_other_kinds_convert():
+    import decimal
+
+    import numpy as np
+
+    assert report_from_metrics({"success_rate": decimal.Decimal("0.5"), "total_tests": np.int64(10)}).total_tests == 10
+    assert report_from_metrics({"success_rate": np.float32(0.5)}).success_rate == 0.5
+
+
+def test_efficiency_is_judged_even_when_nothing_ran():
+    nothing_ran = results(total=10, ok=0, failed=0)
+    assert RULES.select_strategy(analysis(clarity=65, efficiency=60), nothing_ran) == "efficiency_focus"
+
+
+def test_the_older_dict_may_choose_a_strategy():
+    with pytest.warns(DeprecationWarning, match="baseline_metrics"):
+        assert RULES.select_strategy(analysis(efficiency=60), {"success_rate": 0.5}) == "efficiency_focus"

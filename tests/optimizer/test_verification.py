@@ -54,6 +54,13 @@ def test_a_winner_never_newly_breaks_a_hard_limit():
     assert both_slow.accepted  # it was broken before: not the candidate's doing
 
 
+def test_a_confidence_below_the_rules_keeps_nothing():
+    strict = Thresholds(min_success_rate=0.0, min_confidence=0.9999999)
+    proof = check(outcomes([0] * 12 + [1] * 8), outcomes([1] * 20), strict)
+    assert not proof.accepted
+    assert "confidence" in proof.reason
+
+
 def test_a_holdout_case_that_did_not_run_leaves_the_proof_incomplete():
     new = outcomes([1] * 20) | {"c3": CaseOutcome("c3", 0.0, 0.0, ran=False)}
     proof = check(outcomes([0] * 20), new)

@@ -144,7 +144,7 @@ def test_a_run_in_eighty_columns() -> None:
     print_run(screen.console, run, make_report(run), make_decision(), [make_case("case-2", vars={"m": "Where is it?"})])
     assert screen.lines == [
         "✗ Rules broken: 33.3% passed",
-        "  1 of 3 tests passed; 2 rules of the plan do not hold.",
+        "  1 of 3 tests passed; 1 rule of the plan does not hold.",
         "  - too few cases pass: success_rate 0.56 < 0.8",
         "  - the prompt's score is low: overall_score 61.5 < 80",
         "",

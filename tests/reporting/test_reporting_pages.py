@@ -193,7 +193,7 @@ def test_a_run_says_whether_its_rules_hold() -> None:
     assert "33.3% passed" in bad
     passing = make_run([make_task()])
     good = Page(render_run_html(passing, make_report(passing), make_decision(False), [make_case()])).text
-    assert "Rules hold 100% passed 1 of 1 test passed, and every rule of the plan holds." in good
+    assert "Rules hold 100% passed 1 of 1 test passed, and every measured rule holds." in good
     open_ended = Page(render_run_html(unfinished_run(), None, None, [], title="T & co")).text
     assert "T & co" in open_ended
     assert "3 of 3 tests passed, 3 did not run" in open_ended

@@ -6,6 +6,7 @@ What a report has no field for goes into its ``metadata`` under the name the exe
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
 
@@ -56,7 +57,7 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
         raise NoTasksError(
             f"run {result.run_id!r} of {result.workflow_id!r} holds no task, so there is no report of it"
         )
-    times_ms = [task.execution_time * 1000 for task in result.task_results if task.status.completed]
+    times_ms = [_ms(task.execution_time) for task in result.task_results if task.status.completed]
     if result.task_results:
         distribution = distribution_of(result.task_results)
     else:  # statistics alone, as an older store may hold: by status is all that can be said
@@ -73,7 +74,7 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
         successful_tests=statistics.succeeded_tasks,
         failed_tests=statistics.failed_tasks + statistics.timeout_tasks + statistics.error_tasks,
         success_rate=statistics.success_rate,
-        avg_response_time_ms=statistics.avg_execution_time * 1000,
+        avg_response_time_ms=_ms(statistics.avg_execution_time),
         p95_response_time_ms=nearest_rank(times_ms, 95),
         p99_response_time_ms=nearest_rank(times_ms, 99),
         total_tokens=statistics.total_tokens,
@@ -96,6 +97,10 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
             **({"stop_reason": result.stop_reason} if result.stop_reason else {}),
         },
     )
+
+
+def _ms(seconds: float) -> float:
+    return min(seconds * 1000, sys.float_info.max)  # a valid time must not become infinite
 
 
 def _per_request(total: float | None, completed: int) -> float | None:

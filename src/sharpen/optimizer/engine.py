@@ -161,6 +161,7 @@ class Engine:
                 "dev": metrics_of(dev) if dev else None,
                 "calls": contender.calls,
                 "status": status,
+                "note": "" if dev else "not measured: the budget left no room for it",
             }
         )
 

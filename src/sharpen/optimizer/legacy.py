@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 from sharpen.optimizer.models import TestExecutionReport
@@ -106,6 +108,8 @@ def _number(metrics: Mapping[str, Any], key: str) -> float | None:
     if key not in metrics or (metrics[key] is None and key != "success_rate"):
         return None
     value = metrics[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise ValueError(f"baseline_metrics[{key!r}] is {value!r}, must be a number ≥ 0")
+    number = isinstance(value, Real | Decimal) and not isinstance(value, bool)  # NumPy's numbers are Real
+    if not number or not math.isfinite(value) or value < 0:
+        bound = "within 0..1" if key == "success_rate" else "a number ≥ 0"
+        raise ValueError(f"baseline_metrics[{key!r}] is {value!r}, must be {bound}")
     return float(value)

@@ -40,22 +40,15 @@ class ErrorDistribution(Record):
     api_errors: int = Field(default=0, ge=0)
     validation_errors: int = Field(default=0, ge=0)
     llm_errors: int = Field(default=0, ge=0)
-    total_errors: int = Field(default=0, ge=0)
+    total_errors: int = Field(default=-1, ge=0)  # -1, which no caller may give: to be computed
 
     CATEGORIES: ClassVar = ("timeout_errors", "api_errors", "validation_errors", "llm_errors")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_total(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("total_errors") is None:
-            parts = [data.get(name, 0) for name in cls.CATEGORIES]
-            if all(isinstance(part, int) for part in parts):
-                return {**data, "total_errors": sum(parts)}
-        return data
 
     @model_validator(mode="after")
     def _sum_matches(self) -> Self:
         total = sum(getattr(self, name) for name in self.CATEGORIES)
+        if self.total_errors == -1:
+            object.__setattr__(self, "total_errors", total)
         if self.total_errors != total:
             raise ValueError(f"total_errors is {self.total_errors}, but the four categories add up to {total}")
         return self

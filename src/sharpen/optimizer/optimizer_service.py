@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sharpen.config.prompts import PromptTemplate
+from sharpen.config.rules import Thresholds
 from sharpen.errors import UserError
 from sharpen.optimizer.analysis.analyzer import LintContext, analyze
 from sharpen.optimizer.engine import Engine, SearchOutcome
@@ -54,8 +55,8 @@ def extract_prompt_from_workflow(workflow_id: str, directory: str | Path = ".") 
 class OptimizerService:
     """Decides and optimizes by ``rules``. Stateless: one service may serve many prompts."""
 
-    def __init__(self, rules: ScoringRules | None = None, observer: SearchObserver | None = None) -> None:
-        self.rules = rules or ScoringRules()
+    def __init__(self, rules: Thresholds | None = None, observer: SearchObserver | None = None) -> None:
+        self.rules = rules if isinstance(rules, ScoringRules) else ScoringRules.of(rules or Thresholds())
         self._observer = observer
 
     def decide(
@@ -178,7 +179,7 @@ class OptimizerService:
             accepted=proof.accepted,
             verification=proof,
             version_bump=self.rules.version_bump_type(improvement) if proof.accepted else None,
-            metadata={"reason": proof.reason},
+            metadata={"reason": proof.reason, "confidence_level": self.rules.confidence_level(1 - proof.p_value)},
         )
 
     async def _optimize_static(self, prompt: Prompt, strategy: str) -> OptimizationResult:
@@ -229,7 +230,9 @@ def _share_resolved(before: PromptAnalysis, after: PromptAnalysis) -> float:
 
 def _as_prompt(prompt: Prompt | PromptTemplate | str, workflow_id: str = "") -> Prompt:
     if isinstance(prompt, Prompt):
-        return prompt
+        return (
+            prompt if prompt.workflow_id or not workflow_id else prompt.model_copy(update={"workflow_id": workflow_id})
+        )
     if isinstance(prompt, PromptTemplate):
         return Prompt.of(prompt, id=workflow_id or "prompt", workflow_id=workflow_id)
     if not prompt.strip():
@@ -245,4 +248,4 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
     except RuntimeError:
         return asyncio.run(coroutine)
     coroutine.close()
-    raise UserError("called inside a running event loop: use the method's _async twin")
+    raise RuntimeError("an event loop is running already (a notebook, an async function?): await the _async twin")

@@ -68,7 +68,7 @@ class ScoringRules(Thresholds):
 
     def _static_triggers(self, analysis: PromptAnalysis, config: OptimizationConfig | None) -> list[Trigger]:
         triggers = []
-        threshold = config.score_threshold if config is not None else self.optimization_threshold
+        threshold = getattr(config, "score_threshold", self.optimization_threshold)  # the plan's own block has none
         if analysis.overall_score < threshold:
             triggers.append(
                 _trigger("overall_score", analysis.overall_score, "<", threshold, "the prompt's score is low")
@@ -111,12 +111,12 @@ class ScoringRules(Thresholds):
 
     def select_strategy(self, analysis: PromptAnalysis, test_results: TestExecutionReport | None = None) -> str:
         """The strategy that the evidence points to; the first rule that matches wins."""
-        return self.explain_strategy(analysis, test_results)[0]
+        return self.explain_strategy(analysis, resolve_results(test_results, None))[0]
 
     def explain_strategy(self, analysis: PromptAnalysis, results: TestExecutionReport | None) -> tuple[str, str]:
         """The strategy and why it was chosen."""
         clarity, efficiency = analysis.clarity_score, analysis.efficiency_score
-        if results is not None and results.ran_tests:
+        if results is not None:
             measured = self._strategy_from_results(efficiency, results)
             if measured:
                 return measured
@@ -131,7 +131,7 @@ class ScoringRules(Thresholds):
 
     def _strategy_from_results(self, efficiency: float, results: TestExecutionReport) -> tuple[str, str] | None:
         errors = results.error_distribution
-        timeout_rate = errors.timeout_errors / results.ran_tests
+        timeout_rate = errors.timeout_errors / results.ran_tests if results.ran_tests else 0.0
         if timeout_rate > TIMEOUT_RATE_FOR_CLARITY:
             return CLARITY, f"{timeout_rate:.0%} of the calls timed out"
         if errors.total_errors >= MIXED_ERRORS_MIN:

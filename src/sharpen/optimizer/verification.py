@@ -1,9 +1,11 @@
 """The proof: the chosen candidate against the baseline on held-out cases, paired by case. Pure.
 
-Accepted only when the improvement is significant at ``alpha`` (exact two-sided McNemar) and no hard limit of the rules
-is newly broken. With repeats a case's outcome is a rate: the test is then the exact sign test on the cases whose
-rates differ (McNemar's is the same test for rates of 0 and 1) and the interval is Student's t on the differences.
-A two-sided test keeps a change that is none with probability at most alpha / 2.
+Accepted only when the improvement is significant at ``alpha`` (exact two-sided McNemar), the confidence 1 − p reaches
+the rules' ``min_confidence``, and no hard limit of the rules is newly broken. A two-sided test keeps a change that is
+none with probability at most alpha / 2.
+
+With repeats a case's outcome is a rate: the test is then the exact sign test on the cases whose rates differ (McNemar's
+is the same test for rates of 0 and 1) and the interval is Student's t on the differences.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def verify(
     old, new = metrics_of(baseline[i] for i in ids), metrics_of(candidate[i] for i in ids)
     newly_broken = tuple(sorted(broken_limits(new, rules) - broken_limits(old, rules)))
     missing = len(holdout) - len(ids)
-    accepted, reason = _verdict(effect, p_value, alpha, newly_broken, missing, fixed, broken)
+    accepted, reason = _verdict(effect, p_value, alpha, rules.min_confidence, newly_broken, missing, fixed, broken)
     return Verification(
         accepted=accepted,
         reason=reason,
@@ -68,7 +70,14 @@ def verify(
 
 
 def _verdict(
-    effect: float, p_value: float, alpha: float, newly_broken: tuple[str, ...], missing: int, fixed: int, broken: int
+    effect: float,
+    p_value: float,
+    alpha: float,
+    min_confidence: float,
+    newly_broken: tuple[str, ...],
+    missing: int,
+    fixed: int,
+    broken: int,
 ) -> tuple[bool, str]:
     evidence = f"{fixed} fixed, {broken} broken, p = {p_value:.2g}"
     if missing:
@@ -77,6 +86,8 @@ def _verdict(
         return False, f"no better on held-out cases ({evidence})"
     if p_value > alpha:
         return False, f"the gain may be luck: {evidence}, above alpha {alpha:g}"
+    if 1 - p_value < min_confidence:
+        return False, f"the confidence is too low: {evidence}, confidence {1 - p_value:.3g} below {min_confidence:g}"
     if newly_broken:
         return False, f"better ({evidence}), but newly breaks {', '.join(newly_broken)}"
     return True, f"better on held-out cases ({evidence}, alpha {alpha:g})"

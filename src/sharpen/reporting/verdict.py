@@ -29,6 +29,8 @@ _STOPPED = {
     RunStatus.BUDGET_EXHAUSTED: "The budget was spent",
     RunStatus.ABORTED: "The run was aborted",
 }
+STATIC_METRICS = frozenset({"overall_score", "critical_issues"})
+"""Triggers of the static analysis: reasons to optimize, but no measured rule is broken by them."""
 
 
 def of_run(result: RunExecutionResult, report: TestExecutionReport | None, decision: Decision | None) -> VerdictText:
@@ -49,14 +51,18 @@ def of_run(result: RunExecutionResult, report: TestExecutionReport | None, decis
     headline = f"{fig.percent(rate)} passed"
     if decision is None:
         return VerdictText("neutral", "Measured", headline, f"{passed}.")
-    if not decision.should_optimize:
-        return VerdictText("good", "Rules hold", headline, f"{passed}, and every rule of the plan holds.")
+    broken = [trigger for trigger in decision.triggers if trigger.metric not in STATIC_METRICS]
+    notes = tuple(trigger_line(trigger) for trigger in decision.triggers)
+    if not broken:
+        worth = ", but the prompt's text is worth optimizing" if notes else ""
+        return VerdictText("good", "Rules hold", headline, f"{passed}, and every measured rule holds{worth}.", notes)
+    does = "does" if len(broken) == 1 else "do"
     return VerdictText(
         "bad",
         "Rules broken",
         headline,
-        f"{passed}; {fig.plural(len(decision.triggers), 'rule')} of the plan {_does(decision)} not hold.",
-        tuple(trigger_line(trigger) for trigger in decision.triggers),
+        f"{passed}; {fig.plural(len(broken), 'rule')} of the plan {does} not hold.",
+        notes,
     )
 
 
@@ -64,10 +70,6 @@ def trigger_line(trigger: Trigger) -> str:
     """``too few cases pass: success_rate 0.56 < 0.8``."""
     numbers = f"{trigger.metric} {trigger.observed:,.4g} {trigger.comparison} {trigger.threshold:,.4g}"
     return f"{trigger.reason}: {numbers}" if trigger.reason else numbers
-
-
-def _does(decision: Decision) -> str:
-    return "does" if len(decision.triggers) == 1 else "do"
 
 
 def rates(proof: Verification) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from sharpen.config.rules import Thresholds
 from sharpen.errors import StoreError, UnknownNameError, UserError, VersionConflictError
 from sharpen.optimizer.models import Change, Metrics, Prompt, Verification
 from sharpen.versions.comparison import VersionComparison, compare_versions
@@ -37,7 +38,7 @@ class VersionManager:
         prompt: Prompt,
         *,
         kind: Kind = "manual",
-        bump: Bump = "patch",
+        bump: Bump | None = None,
         parent: str | None = None,
         improvement: float | None = None,
         run_ids: Iterable[str] = (),
@@ -51,7 +52,8 @@ class VersionManager:
 
         The first is 1.0.0; later ones bump the latest release, whatever ``parent`` is, so that numbers grow with time.
         A draft is numbered ``X.Y.Z-draft.N`` below the release it would have become. ``parent`` (a version, alias or
-        ``latest``) left out is the latest release. ``improvement`` is in points on 0..100.
+        ``latest``) left out is the latest release. ``improvement`` is in points on 0..100; it decides the bump (by the
+        default thresholds) unless ``bump`` is given, and without either the bump is a patch.
         Raises ``UnknownNameError`` for an unknown parent.
         """
         if not workflow_id:
@@ -59,6 +61,7 @@ class VersionManager:
         if parent is not None:
             parent = self.get(workflow_id, parent).version
         run_ids, changes = tuple(run_ids), tuple(changes)
+        bump = bump or _bump_of(improvement)
         for attempt in range(1, _CREATE_ATTEMPTS + 1):
             history = self._repository.list(workflow_id)
             latest = _latest(history)
@@ -183,6 +186,13 @@ class VersionManager:
         if found is None and (target := self._repository.get_alias(workflow_id, ref)) is not None:
             found = self._repository.get(workflow_id, target)
         return found
+
+
+def _bump_of(improvement: float | None) -> Bump:
+    rules = Thresholds()
+    if improvement is None or improvement < rules.minor_version_min_improvement:
+        return "patch"
+    return "major" if improvement >= rules.major_version_min_improvement else "minor"
 
 
 def _latest(history: Iterable[PromptVersion]) -> PromptVersion | None:

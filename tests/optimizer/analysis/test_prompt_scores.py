@@ -155,6 +155,6 @@ def test_the_page_on_scores_tells_the_numbers_that_are_used():
         assert f"| {severity} | {penalty:g} |" in page
     analysis = lint("Check this message.\n\n{{ message }}", context=ROUTING)
     assert [issue.type for issue in analysis.issues] == ["SP102", "SP201", "SP202"]
-    assert (analysis.clarity_score, analysis.efficiency_score, analysis.overall_score) == (40, 100, 64)
-    assert "overall 0.6 · 40 + 0.4 · 100 = 64" in page
+    assert (analysis.clarity_score, analysis.efficiency_score, analysis.overall_score) == (20, 100, 52)
+    assert "overall 0.6 · 20 + 0.4 · 100 = 52" in page
     assert f"words above {ROOM} + {PER_SENTENCE} for each instruction" in page

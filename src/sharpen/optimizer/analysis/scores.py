@@ -11,8 +11,8 @@ efficiency
 overall
     0.6 · clarity + 0.4 · efficiency.
 
-The penalties and weights are conventions of this project, chosen so that one critical finding, or an error together
-with a warning, brings a prompt under the threshold of 80 at which it is worth optimizing.
+The penalties and weights are conventions of this project, chosen so that one critical finding or one error brings
+a prompt under the threshold of 80 at which it is worth optimizing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sharpen.optimizer.analysis.filler import empty_words
 from sharpen.optimizer.analysis.registry import BY_ID
 from sharpen.optimizer.models import AnalysisIssue, Severity
 
-PENALTY = {Severity.CRITICAL: 45.0, Severity.ERROR: 25.0, Severity.WARNING: 10.0, Severity.INFO: 2.0}
+PENALTY = {Severity.CRITICAL: 45.0, Severity.ERROR: 35.0, Severity.WARNING: 10.0, Severity.INFO: 2.0}
 CLARITY_WEIGHT = 0.6
 EFFICIENCY_WEIGHT = 0.4
 REPEAT = 6
