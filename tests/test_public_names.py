@@ -137,6 +137,7 @@ def test_defaults_of_the_report() -> None:
     required = {name for name, field in report.model_fields.items() if field.is_required()}
     assert required.isdisjoint({"p95_response_time_ms", "p99_response_time_ms", "error_distribution", "executed_at"})
     assert {"workflow_id", "run_id", "total_tests", "success_rate"} <= required
+    assert list(report.model_fields) == FIELDS["sharpen.optimizer.models.TestExecutionReport"].split()
     assert report.model_config["validate_assignment"] is True
     assert report.__test__ is False
 
