@@ -28,7 +28,7 @@ from sharpen.reporting import writer
 from sharpen.reporting.json_document import dumps, optimization_document, run_document
 from sharpen.reporting.junit import optimization_junit, run_junit
 from sharpen.reporting.markdown import optimization_markdown, run_markdown
-from sharpen.reporting.writer import OptimizationOutput, RunOutput, check_output_paths, write_output
+from sharpen.reporting.writer import MARK, OptimizationOutput, RunOutput, check_output_paths, write_output
 
 EVIL = "a | b\n`c` <script>x</script> \x1b[31m\x00 @team http://evil.example [l](javascript:x) ]]>"
 
@@ -178,7 +178,9 @@ def test_the_suffix_chooses_the_format(tmp_path: Path, name: str) -> None:
     one = first.read_text(encoding="utf-8")
     two = write_output(tmp_path / name, OptimizationOutput(outcome, triage_cases(30))).read_text(encoding="utf-8")
     assert one != two
-    start = {"html": "<!doctype html>", "json": "{", "xml": "<?xml", "md": "###"}[name.lower().rsplit(".", 1)[1]]
+    start = {"html": "<!doctype html>", "json": "{", "xml": "<?xml", "md": f"{MARK}\n###"}[
+        name.lower().rsplit(".", 1)[1]
+    ]
     assert one.startswith(start)
     assert two.startswith(start)
     assert [path.name for path in first.parent.iterdir()] == [first.name]
@@ -207,8 +209,8 @@ def test_a_directory_that_forbids_writing_is_named(tmp_path: Path, monkeypatch: 
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "r.json"
-    path.write_text("old")
+    path = write_output(tmp_path / "r.json", RunOutput(make_run(run_id="old"), None, None))
+    old = path.read_text(encoding="utf-8")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -216,5 +218,44 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path, monke
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(UserError, match=r"cannot write .*r\.json'.*No space left on device"):
         write_output(path, RunOutput(make_run(), None, None))
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == old
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("prompt.md", "Classify the message.\n{{ message }}\n"),
+        ("notes.md", f"# Notes\n\n\nThe reports begin with\n{MARK}\n"),
+        ("page.html", "<!doctype html>\n<html lang=en><title>sharpen report</title>"),
+        ("cases.json", '{"run": {"vars": {}}}'),
+        ("rows.json", "[]"),
+        ("other.junit.xml", '<?xml version="1.0"?>\n<testsuites name="sharpen"/>'),
+        ("bytes.md", "\ud83d"),
+    ],
+)
+def test_a_file_that_is_no_report_is_never_replaced(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(text.encode("utf-16-le", "surrogatepass") if name == "bytes.md" else text.encode())
+    before = path.read_bytes()
+    wanted = re.escape(f"cannot write {str(path)!r}: it exists and is no sharpen report; choose another name")
+    with pytest.raises(UserError, match=wanted):
+        check_output_paths([path])
+    with pytest.raises(UserError, match=wanted):
+        write_output(path, RunOutput(make_run(), None, None))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["r.html", "r.json", "r.junit.xml", "r.md"])
+def test_an_empty_file_is_nobodys_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    check_output_paths([tmp_path / name])
+    assert write_output(tmp_path / name, RunOutput(make_run(), None, None)).stat().st_size
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "r.md").write_text(MARK)
+    (tmp_path / "r.md").chmod(0o200)
+    with pytest.raises(UserError, match="is no sharpen report"):
+        check_output_paths([tmp_path / "r.md"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from sharpen.executor.models import RunExecutionResult
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 
 SUFFIXES = (".html", ".json", ".junit.xml", ".md")
+MARK = "<!-- sharpen report -->"
+"""By this a later run knows that a file is a report and may be written again: line 1 in Markdown, else line 2."""
+_JSON_REPORT = re.compile(r'\{\s*("run":\s*\{\s*)?"run_id":\s*"[^"]*",\s*"workflow_id":')
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,11 @@ class OptimizationOutput:
 
 
 def check_output_paths(paths: Iterable[str | Path]) -> None:
-    """Before anything is paid: every suffix is known and nothing stands in the way. Raises ``UserError``."""
+    """Before anything is paid: every suffix is known and nothing stands in the way. Raises ``UserError``.
+
+    What stands in the way: a directory, a directory that cannot be written to, any file that is not empty and no
+    earlier report.
+    """
     for path in map(Path, paths):
         _suffix(path)
         if path.is_dir():
@@ -45,6 +53,10 @@ def check_output_paths(paths: Iterable[str | Path]) -> None:
             raise UserError(f"cannot write {str(path)!r}: {str(parent)!r} is a file; expected a directory")
         if not os.access(parent, os.W_OK):
             raise UserError(f"cannot write {str(path)!r}: no permission to write in {str(parent)!r}")
+        if path.is_file() and not _may_replace(path):
+            raise UserError(
+                f"cannot write {str(path)!r}: it exists and is no sharpen report; choose another name, or move it away"
+            )
 
 
 def write_output(path: str | Path, content: RunOutput | OptimizationOutput) -> Path:
@@ -54,7 +66,8 @@ def write_output(path: str | Path, content: RunOutput | OptimizationOutput) -> P
     """
     path = Path(path)
     check_output_paths([path])
-    text = render(_suffix(path), content)
+    suffix = _suffix(path)
+    text = _marked(suffix, render(suffix, content))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
@@ -95,6 +108,27 @@ def _suffix(path: Path) -> str:
         if name.endswith(suffix):
             return suffix
     raise UserError(f"unknown output format {str(path)!r}; expected a name that ends in {', '.join(SUFFIXES)}")
+
+
+def _marked(suffix: str, text: str) -> str:
+    """JSON has no comments; there the first keys tell. In HTML and XML the first line says what the text is."""
+    if suffix == ".json":
+        return text
+    return (
+        f"{MARK}\n{text}" if suffix == ".md" else text.replace("\n", f"\n{MARK}\n", 1)
+    )  # the first line says what it is
+
+
+def _may_replace(path: Path) -> bool:
+    """Whether an existing file is empty or an earlier report; one that cannot be read counts as somebody's work."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(1000).decode("utf-8", "replace")
+    except OSError:
+        return False
+    if _suffix(path) == ".json":
+        return not start or _JSON_REPORT.match(start) is not None
+    return not start or MARK in start.splitlines()[:2]
 
 
 def _replace(path: Path, text: str) -> None:
