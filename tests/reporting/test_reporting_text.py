@@ -243,3 +243,16 @@ def test_live_percentiles_are_close_to_the_nearest_rank(times: list[float]) -> N
     rank = max(0, -(-95 * len(times) // 100) - 1)
     assert sketch.percentile(0.95) == pytest.approx(sorted(times)[rank], rel=0.026)
     assert LatencySketch().percentile(0.95) is None
+
+
+def test_no_bar_runs_over_a_name() -> None:
+    groups = [
+        ("malformed completion " * 2, [("base", 3.0, "3"), ("next", 1.0, "1")]),
+        ("timeout", [("base", 1.0, "1")]),
+    ]
+    root = ET.fromstring(charts.bars("Errors", groups))
+    names = [float(item.attrib["y"]) for item in root.iter("text") if item.get("class") == "label"]
+    bars = [(float(item.attrib["y"]), float(item.attrib["height"])) for item in root.iter("rect")]
+    assert len(names) == 2
+    for baseline in names:  # a letter reaches from 11 above its baseline to 4 below it
+        assert all(baseline + 4 <= y or y + height <= baseline - 11 for y, height in bars)

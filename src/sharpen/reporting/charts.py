@@ -110,7 +110,7 @@ def histogram(title: str, series: Sequence[Series], show: Callable[[float], str]
     if not pooled:
         return ""
     top_value = min(pooled[-1], 2 * pooled[math.ceil(len(pooled) * 0.95) - 1]) or 1.0
-    step = _nice(top_value / bins)
+    step = _nice(max(top_value / bins, 1e-9))
     bins = max(1, math.ceil(top_value / step))
     shares = [_shares(item.values, step, bins) for item in series]
     top, base = max(max(row) for row in shares), 122
@@ -146,17 +146,21 @@ def _shares(values: Sequence[float], step: float, bins: int) -> list[float]:
 
 
 def bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]], *, shared_scale: bool = True) -> str:
-    """Horizontal bars from 0. Groups of different units (``shared_scale=False``) are each drawn to their own scale."""
+    """Horizontal bars from 0 under their group's name, which may be as long as the chart is wide.
+
+    Groups of different units (``shared_scale=False``) are each drawn to their own scale.
+    """
     overall = max((value for _, row in groups for _, value, _ in row), default=0.0)
-    left, reach = 128, WIDTH - 74 - 128
+    reach = WIDTH - 74
     parts, words, y = [], [], 4.0
     for name, row in groups:
         top = (overall if shared_scale else max((value for _, value, _ in row), default=0.0)) or 1.0
-        parts.append(_text(0, y + len(row) * 9 + 2, name, "label"))
+        parts.append(_text(0, y + 10, name, "label"))
+        y += 18
         for role, value, shown in row:
             length = max(value / top * reach, 1.5 if value else 0.0)
-            parts.append(f'<rect class="bar {role}" x="{left}" y="{y:g}" width="{length:.1f}" height="14" rx="2"/>')
-            parts.append(_text(round(left + length + 6, 1), y + 11.5, shown, "value"))
+            parts.append(f'<rect class="bar {role}" x="0" y="{y:g}" width="{length:.1f}" height="14" rx="2"/>')
+            parts.append(_text(round(length + 6, 1), y + 11.5, shown, "value"))
             y += 18
         words.append(f"{name}: {', '.join(shown for _, _, shown in row)}")
         y += 10
