@@ -166,6 +166,32 @@ def test_a_run_in_eighty_columns() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("status", "worth", "shown"),
+    [
+        (RunStatus.COMPLETED, True, True),
+        (RunStatus.COMPLETED, False, False),
+        (RunStatus.BUDGET_EXHAUSTED, True, False),
+        (RunStatus.CANCELLED, True, False),
+    ],
+)
+def test_a_strategy_is_suggested_only_where_it_would_be_used(status: RunStatus, worth: bool, shown: bool) -> None:
+    screen = Screen()
+    run = make_run(status=status)
+    print_run(screen.console, run, make_report(run), make_decision(worth))
+    assert ("Strategy suggested" in screen.text) == shown
+    decision = Screen()
+    print_decision(decision.console, make_decision(worth))
+    assert ("Strategy suggested" in decision.text) == worth
+
+
+def test_the_inputs_of_a_case_are_told_apart() -> None:
+    screen = Screen()
+    case = make_case("case-2", vars={"subject": "Order 7", "body": "Where is it?"})
+    print_run(screen.console, make_run(), None, None, [case])
+    assert "  ✗ case-2  Order 7 · Where is it?" in screen.lines
+
+
 def test_an_optimization_in_eighty_columns() -> None:
     screen = Screen()
     print_optimization(screen.console, make_outcome(), "out/report.html")

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sharpen.config.models import Case
-from sharpen.executor.models import RunExecutionResult, TaskStatus
+from sharpen.executor.models import RunExecutionResult, RunStatus, TaskStatus
 from sharpen.optimizer.models import (
     CandidateReport,
     Change,
@@ -63,12 +63,15 @@ def print_run(
     *,
     failures: int = FAILURES_SHOWN,
 ) -> None:
-    """Verdict, figures, the first ``failures`` failing tests with their reasons, and what the decision suggests."""
+    """Verdict, figures, the first ``failures`` failing tests with their reasons, and what the decision suggests.
+
+    A strategy is suggested only for a prompt that is worth optimizing by a run that was finished.
+    """
     _print_verdict(console, verdict.of_run(result, report, decision))
     figures = [pair for pair in comparison.run_figures(result, report) if pair[1] != fig.NOTHING]
     print_pairs(console, figures)
     _print_failures(console, result, cases, failures)
-    if decision is not None and decision.should_optimize:
+    if decision is not None and result.status is RunStatus.COMPLETED:
         _print_strategy(console, decision)
     console.print(styled(console, f"Run {result.run_id}", "dim"), soft_wrap=True)
 
@@ -116,7 +119,7 @@ def print_optimization(console: Console, outcome: OptimizationOutcome, report_pa
         _print_candidates(console, comparison.ranked(outcome.candidates))
     if outcome.result is not None:
         _print_changes(console, outcome.result.changes)
-    elif outcome.decision.should_optimize:
+    elif outcome.baseline_run.status is RunStatus.COMPLETED:
         _print_strategy(console, outcome.decision)
     seconds = (outcome.finished_at - outcome.started_at).total_seconds()
     cost = "cost unknown" if outcome.cost is None else fig.usd(outcome.cost)
@@ -153,7 +156,7 @@ def _print_failures(console: Console, result: RunExecutionResult, cases: Sequenc
     ]
     if not failing or limit <= 0:
         return
-    inputs = {case.id: " ".join(str(value) for value in case.vars.values()) for case in cases}
+    inputs = {case.id: " · ".join(str(value) for value in case.vars.values()) for case in cases}
     console.print(styled(console, f"Failing tests ({len(failing):,})", "bold"))
     for task in failing[:limit]:
         reasons = failures_of(task)
@@ -204,5 +207,7 @@ def _print_changes(console: Console, changes: Sequence[Change]) -> None:
 
 
 def _print_strategy(console: Console, decision: Decision) -> None:
+    if not decision.should_optimize:
+        return
     why = f" ({decision.strategy_reason})" if decision.strategy_reason else ""
     console.print(styled(console, f"Strategy suggested: {decision.strategy}{why}"))
