@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from factories import make_run, make_task
 
+from factories import make_run, make_task
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.prompts import PromptTemplate
 from sharpen.errors import ErrorKind, NoTasksError, RunAborted, TooFewCasesError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sharpen.config.assertions import AssertionConfig, RubricAssertion
+from sharpen.config.assertions import RubricAssertion
 from sharpen.config.files import display
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.settings import api_key
@@ -49,8 +49,10 @@ def _targets(manifest: RunManifest, cases: Sequence[Case]) -> Iterator[tuple[str
     yield "target", manifest.target
     if manifest.optimize.rewriter is not None:
         yield "optimize.rewriter", manifest.optimize.rewriter
-    every: list[AssertionConfig] = [*manifest.assertions, *(part for case in cases for part in case.assertions)]
-    yield from (("judge", assertion.judge) for assertion in every if isinstance(assertion, RubricAssertion))
+    for assertions in (manifest.assertions, *(case.assertions for case in cases)):
+        for index, assertion in enumerate(assertions):
+            if isinstance(assertion, RubricAssertion):
+                yield f"assertions.{index}.judge", assertion.judge
 
 
 def _of_target(target: TargetConfig, manifest: RunManifest) -> Sequence[Problem]:
