@@ -50,6 +50,7 @@ bench: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python scripts/plan_reference.py
+	$(BIN)/python scripts/bad_inputs.py
 	$(BIN)/python -m pytest tests/docs
 
 wheel: $(VENV)/.dev
