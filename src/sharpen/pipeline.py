@@ -123,6 +123,7 @@ async def _improve(
     """Search, proof and version, as fields of the outcome."""
     seed = prompt_of(manifest)
     holdout_runs: list[RunExecutionResult] = []
+    stopped: list[str] = []
 
     async def evaluate(prompt: Prompt, case_ids: Sequence[str], purpose: Purpose) -> tuple[CaseOutcome, ...]:
         run = await bench.execute(prompt, case_ids, purpose)
@@ -130,6 +131,8 @@ async def _improve(
             raise RunAborted(run.stop_reason or "the run was aborted")
         if purpose == "holdout":
             holdout_runs.append(run)
+        if run.stop_reason:
+            stopped.append(run.stop_reason)
         return outcomes_of(run.task_results, case_ids)
 
     measurement = Measurement(
@@ -146,7 +149,7 @@ async def _improve(
         base_dir=manifest.base_dir,
     )
     search = await bench.service.search(seed, story.analysis, story.decision.strategy, config, measurement)
-    found: dict[str, Any] = {"candidates": search.candidates, "stop_reason": search.stop_reason}
+    found: dict[str, Any] = {"candidates": search.candidates, "stop_reason": next(iter(stopped), search.stop_reason)}
     if search.winner is None:
         return found
     result = bench.service.result_of(seed, search, story.decision.strategy)

@@ -123,7 +123,7 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
         Mistake(
             "an export in an unknown format",
             ("runs", "export", "x", "--format", "xml"),
-            "invalid value for '--format' / '-f': 'xml' is not one of 'jsonl', 'csv', 'recorded'; see sharpen runs export --help",
+            "invalid value for '--format' / '-f': 'xml' is not one of 'jsonl', 'csv', 'recorded', 'json'; see sharpen runs export --help",
         ),
         Mistake("nothing to lint", ("lint",), "no file given; expected prompt files or plans: sharpen lint FILE…"),
         Mistake(
@@ -397,7 +397,7 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
     "Store": (
         Mistake(
             "no store where one stands",
-            ("runs", "list"),
+            ("runs", "show", "run-1"),
             "no store in 'DIR'; expected --store URL, or to be where the plan is",
         ),
         Mistake(

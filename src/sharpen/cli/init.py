@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, QuietOption
+from sharpen.cli.options import JsonOption, QuietOption, StoreOption
 
 
 def command(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write; created when missing.")] = Path(),
+    store: StoreOption = None,  # noqa: ARG001 - an option of all commands; a new project has no store yet
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

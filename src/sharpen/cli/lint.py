@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sharpen.cli.options import SetOption
+from sharpen.cli.options import SetOption, StoreOption
 from sharpen.cli.streams import to_reader
 
 
@@ -26,6 +26,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --output-format json.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Apply the fixes that are safe to the prompt files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing when all is well.")] = False,
+    store: StoreOption = None,  # noqa: ARG001 - an option of all commands; linting opens no store
     overrides: SetOption = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="RULE", help="Explain one rule.")] = None,
 ) -> None:

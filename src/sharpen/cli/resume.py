@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sharpen.cli.options import JsonOption, OutputOption, QuietOption, RunArgument, StoreOption
+from sharpen.cli.options import JsonOption, OutputOption, QuietOption, RunArgument, SetOption, StoreOption
 
 
 def command(
@@ -12,6 +12,7 @@ def command(
     store: StoreOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    overrides: SetOption = None,
     output: OutputOption = None,
 ) -> None:
     """Finish an interrupted run; finished calls are not repeated."""
@@ -20,7 +21,8 @@ def command(
 
     outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened, show.run_progress(quiet) as progress:
-        loaded, story = wiring.resume_run(run, opened, progress, progress.interrupted)
+        loaded, story = wiring.resume_run(run, opened, progress, progress.interrupted, overrides)
         goes_on = wiring.store_option(opened)
-    show.run(story, loaded.cases, as_json, outputs, goes_on)
+        aborted = wiring.abort_message(story.result, opened)
+    show.run(story, loaded.cases, as_json, outputs, goes_on, aborted)
     raise typer.Exit(wiring.exit_code(story, loaded.manifest))

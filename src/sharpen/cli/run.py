@@ -24,5 +24,6 @@ def command(
     with wiring.open_store(store, plan) as opened, show.run_progress(quiet) as progress:
         story = wiring.run_plan(loaded, opened, progress, progress.interrupted)
         goes_on = wiring.store_option(opened)
-    show.run(story, loaded.cases, as_json, outputs, goes_on)
+        aborted = wiring.abort_message(story.result, opened)
+    show.run(story, loaded.cases, as_json, outputs, goes_on, aborted)
     raise typer.Exit(wiring.exit_code(story, loaded.manifest))

@@ -7,17 +7,26 @@ from typing import Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, OutputOption, QuietOption, RunArgument, StoreOption, WorkflowOption
+from sharpen.cli.options import (
+    JsonOption,
+    OutputOption,
+    QuietOption,
+    RunArgument,
+    SetOption,
+    StoreOption,
+    WorkflowOption,
+)
 
 app = typer.Typer(help="List, show and export runs.")
 
 
 class ExportFormat(StrEnum):
-    """What ``runs export`` writes; ``recorded`` can be replayed by a scripted target's ``file``."""
+    """What ``runs export`` writes; ``recorded`` is what a scripted target's ``file`` replays, ``json`` is all of it."""
 
     JSONL = "jsonl"
     CSV = "csv"
     RECORDED = "recorded"
+    JSON = "json"
 
 
 @app.command("list")
@@ -33,7 +42,11 @@ def list_runs(
     from sharpen import wiring
     from sharpen.cli import show
 
-    with wiring.open_store(store) as opened:
+    opened = wiring.find_store(store)
+    if opened is None:
+        show.runs((), as_json, quiet)
+        return
+    with opened:
         show.runs(wiring.list_runs(opened, workflow, limit, all_purposes), as_json, quiet)
 
 
@@ -43,17 +56,23 @@ def show_run(
     store: StoreOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    overrides: SetOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Show one run: report, decision and failing cases."""
+    """Show one run, or one optimization: report, decision and failing cases, again or in another format."""
     from sharpen import wiring
     from sharpen.cli import show
 
     del quiet  # a run that is asked for is shown
     outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened:
-        loaded, story = wiring.load_story(run, opened)
         goes_on = wiring.store_option(opened)
+        outcome = wiring.find_optimization(opened, run)
+        if outcome is not None:
+            cases = wiring.stored_cases(outcome.baseline_run.run_id, opened)
+            show.optimization(outcome, cases, as_json, outputs, goes_on)
+            return
+        loaded, story = wiring.load_story(run, opened, overrides)
     show.run(story, loaded.cases, as_json, outputs, goes_on)
 
 
@@ -62,10 +81,13 @@ def export_run(
     run: RunArgument,
     form: Annotated[ExportFormat, typer.Option("--format", "-f", help="What to write.")] = ExportFormat.JSONL,
     store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Write a run's results to stdout, one case a line."""
+    """Write a run's results to stdout, one case a line; ``json``: one document with all that is known of it."""
     from sharpen import wiring
 
+    del quiet  # what is exported is all there is to print
     with wiring.open_store(store) as opened:
-        for line in wiring.export_run(run, opened, form.value):
+        for line in wiring.export_run(run, opened, "json" if as_json else form.value):
             typer.echo(line.rstrip("\n"))

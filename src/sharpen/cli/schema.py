@@ -6,8 +6,14 @@ import json
 
 import typer
 
+from sharpen.cli.options import JsonOption, QuietOption, StoreOption
 
-def command() -> None:
+
+def command(
+    store: StoreOption = None,  # noqa: ARG001 - the options of all commands; a schema needs none of them
+    as_json: JsonOption = False,  # noqa: ARG001 - it is one JSON document in any case
+    quiet: QuietOption = False,  # noqa: ARG001
+) -> None:
     """Print the JSON Schema of the plan (save it and name it in your editor's YAML settings)."""
     from sharpen.config.schema import plan_schema
 

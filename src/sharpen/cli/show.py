@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from sharpen.cli.streams import to_reader
 from sharpen.config.estimate import Estimate
 from sharpen.config.models import Case
-from sharpen.errors import Problem
+from sharpen.errors import Problem, RunAborted
 from sharpen.executor.models import RunStatus
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.pipeline import RunStory
@@ -49,13 +50,29 @@ def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
 
 
 @to_reader()
-def run(story: RunStory, cases: Sequence[Case], as_json: bool, outputs: Sequence[Path], store_option: str = "") -> None:
-    """A run's report on stdout and in files. ``store_option``: what later commands need to find it."""
+def run(
+    story: RunStory,
+    cases: Sequence[Case],
+    as_json: bool,
+    outputs: Sequence[Path],
+    store_option: str = "",
+    aborted: str | None = None,
+) -> None:
+    """A run's report on stdout and in files. ``store_option``: what later commands need to find it.
+
+    Of a run that was ``aborted`` people see that message alone: raises ``RunAborted``.
+    """
     for path in outputs:
         write_output(path, RunOutput(story.result, story.report, story.decision, cases))
     if as_json:
-        print(dumps(run_document(story.result, story.report, story.decision)))
+        document = run_document(story.result, story.report, story.decision)
+        if aborted:
+            document["error"] = {"type": "RunAborted", "message": aborted, "exit_code": 3, "problems": []}
+            print(f"error: {aborted}", file=sys.stderr)
+        print(dumps(document))
         return
+    if aborted:
+        raise RunAborted(aborted)
     console = terminal.make_console()
     terminal.print_run(console, story.result, story.report, story.decision, cases)
     if story.result.status is not RunStatus.COMPLETED:

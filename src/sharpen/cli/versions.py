@@ -35,7 +35,11 @@ def list_versions(
     from sharpen import wiring
     from sharpen.cli import show
 
-    with wiring.open_store(store) as opened:
+    opened = wiring.find_store(store)
+    if opened is None:
+        show.versions((), as_json, quiet)
+        return
+    with opened:
         show.versions(wiring.list_versions(opened, workflow or option), as_json, quiet)
 
 

@@ -7,19 +7,22 @@ from sharpen.wiring.linting import explain_rule, lint_files
 from sharpen.wiring.optimizing import optimize_exit_code, optimize_plan
 from sharpen.wiring.plans import LoadedPlan, estimates, load_plan, plan_path
 from sharpen.wiring.projects import init_project
-from sharpen.wiring.queries import DecidedStory, compare_runs, decide, export_run, list_runs, load_story
-from sharpen.wiring.running import exit_code, resume_run, run_plan
-from sharpen.wiring.stores import list_versions, open_store, store_option, version_manager, version_names
+from sharpen.wiring.queries import DecidedStory, compare_runs, decide, export_run, list_runs, load_story, stored_cases
+from sharpen.wiring.running import abort_message, exit_code, find_optimization, resume_run, run_plan
+from sharpen.wiring.stores import find_store, list_versions, open_store, store_option, version_manager, version_names
 
 __all__ = [
     "DecidedStory",
     "LoadedPlan",
+    "abort_message",
     "compare_runs",
     "decide",
     "estimates",
     "exit_code",
     "explain_rule",
     "export_run",
+    "find_optimization",
+    "find_store",
     "init_project",
     "lint_files",
     "list_runs",
@@ -33,6 +36,7 @@ __all__ = [
     "resume_run",
     "run_plan",
     "store_option",
+    "stored_cases",
     "version_manager",
     "version_names",
 ]

@@ -59,14 +59,19 @@ def list_runs(store: Store, workflow: str | None, limit: int, every_purpose: boo
     return tuple(shown[:limit])
 
 
-def load_story(run_id: str, store: Store) -> tuple[LoadedPlan, RunStory]:
+def load_story(run_id: str, store: Store, overrides: Sequence[str] | None = None) -> tuple[LoadedPlan, RunStory]:
     """A stored run and what it means, by the rules of its own plan and the inputs as they were stored."""
     record = store.runs.get(run_id)
-    manifest = manifest_of(record)
-    stored = store.cases.of_run(record.run_id).values()
-    cases = tuple(Case(id=case.id, vars=case.vars, expected=case.expected) for case in stored)
+    manifest = manifest_of(record, overrides)
+    cases = stored_cases(record.run_id, store)
     service = OptimizerService(ScoringRules.of(manifest.rules))
     return LoadedPlan(manifest, cases), tell(manifest, store.runs.load_result(record.run_id), cases, service)
+
+
+def stored_cases(run_id: str, store: Store) -> tuple[Case, ...]:
+    """The inputs of a run as they were stored."""
+    stored = store.cases.of_run(run_id).values()
+    return tuple(Case(id=case.id, vars=case.vars, expected=case.expected) for case in stored)
 
 
 def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -> DecidedStory:
@@ -76,7 +81,7 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
     """
     path = plan_path(subject)
     if path is None:
-        plan, story = load_story(subject, store)
+        plan, story = load_story(subject, store, overrides)
         return DecidedStory(
             plan.manifest.workflow_id, story.decision, story.analysis, story.report, story.result.run_id
         )

@@ -33,6 +33,12 @@ def open_store(url: str | None = None, plan: Path | None = None) -> Store:
     return Store.open(found)
 
 
+def find_store(url: str | None = None) -> Store | None:
+    """The store as ``open_store`` finds it; None when none was named and none is here, which a list shows as empty."""
+    here = store_url(Path(), environ={})
+    return None if store_url(Path(), url) == here and not _may_exist(here) else open_store(url)
+
+
 def _may_exist(url: str) -> bool:
     """False for a SQLite file that is not there; what else a URL can mean is for the store to find out."""
     path = url.removeprefix("sqlite:///").partition("?")[0]
