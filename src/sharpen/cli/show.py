@@ -182,6 +182,7 @@ def version_comparison(found: VersionComparison, as_json: bool) -> None:
     if as_json:
         print(dumps(_plain(found)))
         return
+    print(f"{found.workflow_id} {found.a} → {found.b}")
     print(found.diff or "the prompts are equal")
     for metric in found.metrics:
         print(f"{metric.name}: {_number(metric.a)} → {_number(metric.b)}")
@@ -251,7 +252,7 @@ def _written(outputs: Sequence[Path]) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:g}"
+    return "unknown" if value is None else f"{value:.4g}"
 
 
 def _plain(model: BaseModel | None) -> Any:
