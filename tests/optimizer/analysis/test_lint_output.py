@@ -165,7 +165,8 @@ def test_a_message_that_is_not_in_the_file_keeps_its_own_lines():
 
 def test_repeated_messages_are_found_in_order():
     prompt = prompt_of("Please sort it.", "Please sort it.")
-    assert [line for _, line, _ in lines_of(prompt, "# user\nPlease sort it.\n# user\nPlease sort it.\n")] == [2, 4]
+    found = lines_of(prompt, "# user\nPlease sort it.\n# user\nPlease sort it.\n")
+    assert [line for rule, line, _ in found if rule == "SP303"] == [2, 4]
 
 
 def test_explain_takes_id_or_name():

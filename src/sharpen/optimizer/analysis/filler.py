@@ -74,7 +74,7 @@ def _count(sentence: Sentence, spans: list[tuple[int, int]]) -> int:
 
 
 def _spans(sentence: Sentence, kinds: tuple[str, ...], scopes: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where a phrase of these kinds stands in the sentence, overlapping ones joined."""
+    """Where a phrase of these kinds stands in the sentence, joined where they overlap or touch."""
     found = sorted(
         match.span()
         for kind in kinds
@@ -84,7 +84,7 @@ def _spans(sentence: Sentence, kinds: tuple[str, ...], scopes: tuple[str, ...]) 
     )
     merged: list[tuple[int, int]] = []
     for start, end in found:
-        if merged and start <= merged[-1][1]:
+        if merged and not sentence.text[merged[-1][1] : start].strip(" "):
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from sharpen.optimizer.analysis.document import Document
 from sharpen.optimizer.analysis.filler import empty_words
 from sharpen.optimizer.analysis.registry import BY_ID
+from sharpen.optimizer.analysis.text import HOLE
 from sharpen.optimizer.models import AnalysisIssue, Severity
 
 PENALTY = {Severity.CRITICAL: 45.0, Severity.ERROR: 35.0, Severity.WARNING: 10.0, Severity.INFO: 2.0}
@@ -75,7 +76,9 @@ def measure_text(document: Document) -> TextMeasure:
         filler += empty
         if empty == total:
             continue
-        again = min(total - empty, _repeated_words(tuple(word.lower() for word in sentence.words), seen))
+        least = 2 if sentence.ended and HOLE not in sentence.text else 4  # headings and labels come again and again
+        said = tuple(word.lower() for word in sentence.words)
+        again = min(total - empty, _repeated_words(said, seen)) if total >= least else 0
         repeated += again
         kept += total - empty - again
     asking = len(document.instructions) if english else len(document.sentences)
@@ -86,8 +89,6 @@ def measure_text(document: Document) -> TextMeasure:
 def _repeated_words(said: tuple[str, ...], seen: set[tuple[str, ...]]) -> int:
     """Words of ``said`` inside sequences that were said before; ``seen`` learns the new ones."""
     size = min(REPEAT, len(said))
-    if size < 4:  # headings and labels come again and again
-        return 0
     again: set[int] = set()
     for start in range(len(said) - size + 1):
         run = said[start : start + size]

@@ -37,6 +37,11 @@ class Sentence:
         return words(self.text)
 
     @property
+    def ended(self) -> bool:
+        """It closes with a full stop or its like; headings and labels do not."""
+        return self.text.rstrip("\"')*”’」").endswith((".", "!", "?", "…", "؟", "۔", "。", "！", "？"))
+
+    @property
     def normal(self) -> str:
         """What two sentences share when they say the same: lower-case words, values as holes."""
         return " ".join(part.lower() for part in re.findall(rf"{HOLE}|{_WORD.pattern}", self.text))

@@ -1,4 +1,4 @@
-"""Says the task plainly: what to do, with which input, without vague, buried or contradictory wording."""
+"""Says the task plainly: what to do, with which input, without buried or contradictory wording."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sharpen.optimizer.analysis.cuts import sentence_removal
 from sharpen.optimizer.analysis.document import Document
 from sharpen.optimizer.analysis.fixes import touches_tag
-from sharpen.optimizer.analysis.lexicon import conflicts, vague_wordings
+from sharpen.optimizer.analysis.lexicon import conflicts
 from sharpen.optimizer.analysis.output_contract import OutputContract, listing
 from sharpen.optimizer.analysis.rules.task import buried_instruction, conflicting_sentences, missing_task, vague_task
 from sharpen.optimizer.models import TextEdit
@@ -51,27 +51,9 @@ def name_inputs(document: Document, draft: Draft) -> Draft:
 
 
 def _worded(context: StrategyContext, draft: Draft) -> Draft:
-    draft = _definite(read(context, draft.prompt), draft)
+    """The wording mended where that changes no demand; a number for "a few" would be invented (SP301 only tells)."""
     draft = _consistent(read(context, draft.prompt), draft)
     return _unburied(read(context, draft.prompt), draft)
-
-
-def _definite(document: Document, draft: Draft) -> Draft:
-    """Definite amounts for vague ones, where the word list knows one."""
-    for instruction in reversed(document.instructions):
-        sentence = instruction.sentence
-        for wording in vague_wordings():
-            found = wording.pattern.search(sentence.text)
-            if found and wording.say and not any(char.isdigit() for char in sentence.text):
-                start = sentence.start + found.start()
-                capital = found.group()[0].isupper()
-                say = wording.say[0].upper() + wording.say[1:] if capital else wording.say
-                edit = TextEdit(start=start, end=sentence.start + found.end(), replacement=say)
-                if touches_tag(draft.prompt.messages[sentence.message].content, edit):
-                    continue
-                draft = draft.edited(sentence.message, [edit], "SP301", f"{found.group()!r} is not definite")
-                break
-    return draft
 
 
 def _consistent(document: Document, draft: Draft) -> Draft:

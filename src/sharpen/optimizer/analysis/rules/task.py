@@ -17,8 +17,10 @@ LONG_TEXT = 120
 """Words of instructions from which on the place of the task matters."""
 MIDDLE = (0.25, 0.75)
 """Share of the words before the task between which it counts as buried."""
-DUPLICATE_WORDS = 4
-"""A repeated sentence is reported from so many words on: shorter ones are headings and labels."""
+DUPLICATE_WORDS = 2
+"""A repeated sentence is reported from so many words on."""
+UNENDED_WORDS = 4
+"""Without a full stop from so many words on: shorter ones are headings and labels."""
 MANY_NEGATIVES = 2
 
 
@@ -80,9 +82,10 @@ def duplicate_instruction(document: Document) -> Iterator[Finding]:
     """A sentence that was there already."""
     seen: set[str] = set()
     for sentence in document.sentences:
-        source = document.messages[sentence.message].source[sentence.start : sentence.end]
-        key = " ".join(re.findall(r"\w+|[{}%|().]", source)).casefold() if HOLE in sentence.text else sentence.normal
-        if len(sentence.words) < DUPLICATE_WORDS:
+        source = document.messages[sentence.message].source
+        own = source[sentence.start : sentence.end]
+        key = " ".join(re.findall(r"\w+|[{}%|().]", own)).casefold() if HOLE in sentence.text else sentence.normal
+        if len(sentence.words) < (DUPLICATE_WORDS if sentence.ended else UNENDED_WORDS):
             continue
         if key in seen:
             edits = () if HOLE in sentence.text else (sentence_removal(source, sentence),)
