@@ -22,7 +22,7 @@ target:
 dataset: cases.jsonl
 assertions:
   - {type: equals, value: "{{ expected }}"}
-execution: {concurrency: 1}
+execution: {concurrency: 1, max_retries: 0}
 """,
     "prompt.md": "Answer with exactly one of: billing, shipping.\n\nMessage: {{ message }}\n",
     "cases.jsonl": "".join(
@@ -177,7 +177,9 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
             "several mistakes at once",
             RUN,
             "plan.yaml:9: execution.concurrency: got 0; expected a number of at least 1\nplan.yaml:9: execution.timeout: unknown key 'timeout'; did you mean 'timeout_s'?\nplan.yaml:10: rules.min_success_rate: got 90; expected a number of at most 1\n3 mistakes; nothing was called",
-            files=plan("{concurrency: 1}", "{concurrency: 0, timeout: 5}\nrules: {min_success_rate: 90}"),
+            files=plan(
+                "{concurrency: 1, max_retries: 0}", "{concurrency: 0, timeout: 5}\nrules: {min_success_rate: 90}"
+            ),
         ),
         Mistake(
             "an unknown target",

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
-from cli_kit import Cli
+from cli_kit import Cli, routing_plan
+
+from sharpen.wiring import load_plan, open_store, optimize_plan
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stores of one and of two workflows, made once: each has its plan's prompt as 1.0.0, the proved one as 2.0.0."""
+    directory = tmp_path_factory.mktemp("stores")
+    for workflow in ("routing", "other"):
+        plan = directory / f"{workflow}.yaml"
+        plan.write_text(json.dumps(routing_plan() | {"workflow_id": workflow}), "utf-8")
+        with open_store(f"sqlite:///{directory}/two.db", plan) as store:
+            assert optimize_plan(load_plan(plan), store).version == "2.0.0"
+        if workflow == "routing":
+            shutil.copy(directory / "two.db", directory / "one.db")
+    return directory
 
 
 @pytest.fixture
-def optimized(cli: Cli) -> Cli:
-    """A store with versions 1.0.0 (the plan's prompt) and 2.0.0 (the proved one) of one workflow."""
-    cli.plan()
-    assert cli("optimize", "plan.yaml", "--quiet").code == 0
+def optimized(cli: Cli, stores: Path) -> Cli:
+    (cli.directory / ".sharpen").mkdir()
+    shutil.copy(stores / "one.db", cli.directory / ".sharpen" / "sharpen.db")
     return cli
 
 
 @pytest.fixture
-def two_workflows(optimized: Cli) -> Cli:
-    optimized.plan(name="other.yaml", workflow_id="other")
-    assert optimized("optimize", "other.yaml", "--quiet").code == 0
+def two_workflows(optimized: Cli, stores: Path) -> Cli:
+    shutil.copy(stores / "two.db", optimized.directory / ".sharpen" / "sharpen.db")
     return optimized
 
 
