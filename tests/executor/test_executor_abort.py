@@ -69,3 +69,8 @@ def test_failures_of_single_cases_never_end_a_run() -> None:
     policy = AbortPolicy(100)
     for kind in set(ErrorKind) - {ErrorKind.AUTHENTICATION, ErrorKind.CONNECTION, ErrorKind.BAD_REQUEST}:
         assert all(policy.failure(fail(kind), final=True) is None for _ in range(50))
+
+
+def test_a_request_that_a_server_calls_bad_is_the_cases_own() -> None:
+    policy = AbortPolicy(100)
+    assert [policy.failure(fail(ErrorKind.BAD_REQUEST, "no", 400), final=True) for _ in range(20)] == [None] * 20

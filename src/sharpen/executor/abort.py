@@ -19,8 +19,8 @@ class AbortPolicy:
     - connection, before any success: when a call has used up its retries and nothing but failures to connect was seen,
       three of them at least (fewer when the run has fewer tasks);
     - connection, later: when as many calls in a row as run side by side (ten at least) could not connect;
-    - bad request (a model that does not exist, a parameter it does not take): when the first three calls were all
-      refused with the same status and message.
+    - what is asked for does not exist (HTTP 404: the model, the path; or a target of another kind says bad request):
+      when the first three calls were all refused so, with the same message. Any other refusal may be a case's own.
     """
 
     def __init__(self, total_tasks: int, concurrency: int = 1, subject: str = "the target") -> None:
@@ -48,7 +48,8 @@ class AbortPolicy:
             return self._connection(failure, final)
         self._other_attempts += 1
         self._consecutive = 0
-        if failure.kind is ErrorKind.BAD_REQUEST and final and not self._succeeded:
+        missing = failure.kind is ErrorKind.BAD_REQUEST and failure.http_status in (None, 404)
+        if missing and final and not self._succeeded:
             return self._refusal(failure)
         return None
 
