@@ -164,7 +164,7 @@ TABLE = [
     Bad("template in the prompt file", ["p.md:6: template: unexpected '}'"], changes={"prompt": "prompt: p.md"},
         files={"p.md": "---\nrole: user\n---\n\nfirst line\n{{ q }\n"}),
     Bad("front matter", [
-        "p.md:2: unknown front matter key 'modle'; did you mean 'role'?",
+        "p.md:2: unknown front matter key 'modle'; did you mean 'model'?",
         "p.md:3: role: got 'bot'; expected one of system, user, assistant",
     ], changes={"prompt": "prompt: p.md"}, files={"p.md": "---\nmodle: x\nrole: bot\n---\nhello\n"}),
     Bad("front matter without an end", ["p.md:1: front matter is never closed; expected a line '---' after it"],

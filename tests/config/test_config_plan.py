@@ -168,6 +168,17 @@ def test_front_matter_describes_the_plan(plan: Path) -> None:
     assert [(m.role, m.content) for m in manifest.prompt.messages] == [("system", "  keep  ")]
 
 
+def test_front_matter_for_people_is_left_alone(plan: Path) -> None:
+    (plan.parent / "p.md").write_text(
+        "---\nname: triage\ntitle: Triage\nversion: 1.2\ntags: [a, b]\nauthor: {mail: x@example.org}\nlicense: MIT\n"
+        "model: some-model\nmetadata: null\ndescription: sorts\n---\nhello\n"
+    )
+    plan.write_text("workflow_id: w\nprompt: p.md\ntarget: {kind: scripted}\ndataset: [{vars: {}}]\n")
+    manifest = RunManifest.from_yaml(plan)
+    assert manifest.description == "sorts"
+    assert [(m.role, m.content) for m in manifest.prompt.messages] == [("user", "hello")]
+
+
 def test_local_paths_start_at_the_plan(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     plan.write_text(

@@ -3,7 +3,9 @@
 A file without such headings is one user message. With headings, text before the first one is an error: it would be
 unclear who says it. Headings inside fenced code blocks do not split. Blank lines around a message are dropped, all
 other white space is kept. ``---`` front matter may hold ``role`` (whose message a file without headings is) and
-``description`` (the plan's description, when the plan has none).
+``description`` (the plan's description, when the plan has none). The keys ``name``, ``title``, ``version``, ``tags``,
+``author``, ``license``, ``model`` and ``metadata`` may hold any value: they are for people, sharpen does nothing with
+them.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ ROLES: tuple[str, ...] = get_args(Role)
 _HEADING = re.compile(rf"#[ \t]+({'|'.join(ROLES)})[ \t]*:?[ \t]*", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _FRONT_MATTER_KEYS = ("description", "role")
+_FOR_PEOPLE = ("name", "title", "version", "tags", "author", "license", "model", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,10 @@ def _front_matter(lines: Sequence[str], prompt: PromptFile) -> tuple[int, str]:
     role = "user"
     for key, value in data.items():
         where = document.where((key,))
+        if key in _FOR_PEOPLE:
+            continue
         if key not in _FRONT_MATTER_KEYS:
-            hint = suggest(str(key), _FRONT_MATTER_KEYS)
+            hint = suggest(str(key), (*_FRONT_MATTER_KEYS, *_FOR_PEOPLE))
             prompt.problems.append(Problem(f"unknown front matter key {key!r}; {hint}", where))
         elif not isinstance(value, str) or (key == "role" and value not in ROLES):
             expected = f"one of {', '.join(ROLES)}" if key == "role" else "a text"
