@@ -92,7 +92,7 @@ def test_a_known_failure_is_returned_unchanged() -> None:
 
 
 def test_a_bare_deadline_has_a_message() -> None:
-    assert failure_of(TimeoutError()).message == "no answer before the deadline"
+    assert failure_of(TimeoutError()).message == "no answer before the deadline (execution.timeout_s)"
 
 
 def test_description_is_short_and_survives_anything() -> None:

@@ -169,6 +169,26 @@ def test_redaction() -> None:
     assert "sk-proj-abcdef1234567890" not in redact("Incorrect API key: sk-proj-abcdef1234567890", [])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Incorrect API key provided: {}.", "wrong key {}", "Authorization: {}", '{{"api_key": "{}"}}', "'{}' is bad",
+        "{}", " {}\n", "token={}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["abc", "a+b", "on", "key"])
+def test_a_short_key_is_hidden_where_a_key_stands(text: str, key: str) -> None:
+    assert redact(text.format(key), [key]).strip() == text.format("<hidden>").strip()
+    assert redact(f"Authorization: Bearer {key}", [key]) == "Authorization: <hidden>"
+
+
+@pytest.mark.parametrize("key", ["a", "on", "server", "x"])
+def test_a_short_key_leaves_words_alone(key: str) -> None:
+    text = "HTTP 503 from /v1/chat (model max): the server has no connection on port 80"
+    assert redact(text, [key]) == text
+    assert redact(text, ["connection"]) == text.replace("connection", "<hidden>")
+
+
 def test_params_without_secrets_are_json() -> None:
     params = {"max_tokens": 8, "api_key": "hunter2", "nested": [{"password": "hunter2"}], "odd": {1}, "at": NOW}
     text = json.dumps(without_secrets(params))

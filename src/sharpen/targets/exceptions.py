@@ -26,6 +26,7 @@ _CONNECTION_NAMES = frozenset(
         "ClientPayloadError",
     }
 )
+_NO_ANSWER = "no answer before the deadline (execution.timeout_s)"
 _FILE_ERRORS = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
@@ -53,7 +54,7 @@ def failure_of(exception: BaseException) -> Failure:
     names = {cls.__name__ for cls in type(exception).__mro__}
     if isinstance(exception, TimeoutError) or names & _TIMEOUT_NAMES:
         empty = said == type(exception).__name__  # asyncio's own deadline has no message
-        return Failure(ErrorKind.TIMEOUT, "no answer before the deadline" if empty else said, retryable=True)
+        return Failure(ErrorKind.TIMEOUT, _NO_ANSWER if empty else said, retryable=True)
     if names & _CONNECTION_NAMES or (isinstance(exception, OSError) and not isinstance(exception, _FILE_ERRORS)):
         return Failure(ErrorKind.CONNECTION, said, retryable=not _names_no_host(exception))
     if isinstance(exception, SystemExit):

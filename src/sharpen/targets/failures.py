@@ -38,6 +38,12 @@ from sharpen.targets.base import Failure
 MAX_BODY_CHARS = 300
 """Of an error body, so much is shown."""
 
+SHORT_SECRET = 8
+"""Characters from which on a secret is hidden wherever it stands."""
+_BEFORE_KEY = (
+    r"""(?i:\b(?:bearer|basic|authorization|(?:x-)?api[-_ ]?key|key|token|password|secret)\b"""
+    r"""(?:\s+\w+){0,2}[\s:="'`(]+)"""
+)
 _CONTEXT_CODES = frozenset(
     {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length", "context_window_exceeded"}
 )
@@ -189,11 +195,22 @@ def shorten(text: str, limit: int = MAX_BODY_CHARS) -> str:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without any of ``secrets``, nor anything else that has the form of a key."""
+    """``text`` without any of ``secrets``, nor anything else that has the form of a key.
+
+    A secret of fewer than ``SHORT_SECRET`` characters may be part of any word; it is hidden only where it stands as a
+    key does: alone, between quotation marks, or behind a word such as "key" or "Bearer".
+    """
     for secret in secrets:
-        if secret:
+        if len(secret) >= SHORT_SECRET:
             text = text.replace(secret, HIDDEN)
+        elif secret:
+            text = HIDDEN if text.strip() == secret else _short_secret(secret).sub(rf"\g<before>{HIDDEN}", text)
     return mask(text)
+
+
+def _short_secret(secret: str) -> re.Pattern[str]:
+    own = re.escape(secret)
+    return re.compile(rf"""(?P<before>["'`](?={own}["'`])|{_BEFORE_KEY}){own}(?!\w)""")
 
 
 def without_secrets(params: Any) -> Any:
