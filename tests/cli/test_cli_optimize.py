@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_kit import Cli, calls_in, counted, right_model, routing_cases, routing_plan, wrong_model
+from cli_kit import Cli, calls_in, chatty_model, counted, right_model, routing_cases, routing_plan, wrong_model
 
 KEYS = ("baseline", "decision", "candidates", "result", "verification", "version", "calls")
 
@@ -89,7 +89,7 @@ def test_a_gain_that_may_be_luck_is_kept_as_a_draft(cli: Cli) -> None:
     assert found["verification"]["accepted"] is False
     assert found["verification"]["fixed"] < 6
     assert found["version"] is None
-    assert found["draft"].startswith("1.0.1-draft.")
+    assert found["draft"].startswith("2.0.0-draft.")
     listed = cli("versions", "list", "--json").json["versions"]
     assert [version["kind"] for version in listed] == ["draft", "baseline"]
     assert "Answer with" not in cli("versions", "show", "--format", "prompt").out
@@ -203,3 +203,17 @@ def test_a_target_that_fails_ends_it_with_one_message(cli: Cli) -> None:
     assert done.code == 3
     assert done.json["error"]["message"] == "the target refuses the credentials: who are you?"
     assert done.err.count("who are you?") == 1
+
+
+def test_a_baseline_from_the_cache_is_compared_at_its_price(cli: Cli) -> None:
+    priced = chatty_model()
+    priced["rules"] = [rule | {"cost": 0.02} for rule in priced["rules"]]
+    cli.plan(target=priced, rules={"min_success_rate": 0.9, "max_cost_per_request": 0.01})
+    assert cli("run", "plan.yaml").code == 1
+    code, found = optimize(cli)
+    assert code == 1  # better, but the better prompt is as expensive: the rule on cost is still broken
+    assert found["baseline_run"]["statistics"]["total_cost"] == 0
+    assert found["baseline"]["cost_per_request"] == pytest.approx(0.02)
+    proof = found["verification"]
+    assert (proof["accepted"], proof["broken_limits"]) == (True, [])
+    assert proof["baseline"]["cost_per_request"] == proof["candidate"]["cost_per_request"] == pytest.approx(0.02)

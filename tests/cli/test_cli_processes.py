@@ -119,6 +119,12 @@ def test_a_killed_run_is_listed_and_resumed_without_paying_twice(project: Path, 
     called = len(openai_server.requests)
     (killed,) = runs(project)
     assert killed.status is RunStatus.RUNNING
+    code, out, err = run(project, "runs", "show", killed.run_id, "--json")
+    saved = len(json.loads(out)["run"]["task_results"])
+    assert json.loads(out)["run"]["statistics"]["total_tasks"] == 30
+    code, out, err = run(project, "runs", "show", killed.run_id)
+    assert f" of {saved} that ran passed, {30 - saved} did not run" in out
+    assert f"{saved} of 30 results were saved" in out
 
     code, out, err = run(project, "resume", killed.run_id, "--json")
     assert code == 1, err

@@ -36,7 +36,7 @@ def test_exit_code_3_when_the_budget_ends_the_run(cli: Cli) -> None:
     cli.plan(target=right_model(), cases=6, execution={"budget": {"max_calls": 4}})
     done = cli("run", "plan.yaml")
     assert done.code == 3
-    assert "4 of 4 tests passed, 2 did not run" in done.out
+    assert "4 of 4 that ran passed, 2 did not run" in done.out
     run_id = cli("runs", "list", "--json").json["runs"][0]["run_id"]
     assert f"Go on: sharpen resume {run_id}\n" in done.out
     assert "4/6, 100% passed · 2 not run" in done.err
@@ -73,6 +73,24 @@ def test_a_second_run_is_answered_from_the_cache(cli: Cli) -> None:
     assert second["report"]["success_rate"] == first["report"]["success_rate"]
     cli("run", "plan.yaml", "--set", "execution.cache=false")
     assert calls_in(log) == 12
+
+
+PRICED = {"kind": "scripted", "default": {"output": "billing", "cost": 0.02}}
+
+
+@pytest.mark.parametrize(("limit", "code"), [(0.01, 1), (0.03, 0)])
+def test_the_price_of_a_prompt_is_judged_alike_whether_paid_or_remembered(cli: Cli, limit: float, code: int) -> None:
+    cli.plan(target=PRICED, cases=6, rules={"min_success_rate": 0, "max_cost_per_request": limit})
+    first, second = cli("run", "plan.yaml", "--json"), cli("run", "plan.yaml", "--json")
+    assert (first.code, second.code) == (code, code)
+    assert second.json["decision"] == first.json["decision"]
+    assert second.json["run"]["statistics"]["cached_tasks"] == 6
+    reports = first.json["report"], second.json["report"]
+    assert [report["cost_per_request"] for report in reports] == [pytest.approx(0.02)] * 2
+    assert [report["total_cost"] for report in reports] == [pytest.approx(0.12), 0]
+    shown = " ".join(cli("runs", "show", second.json["run"]["run_id"]).out.split())
+    assert "Cost $0 " in shown
+    assert "Cost per request $0.020 " in shown
 
 
 def test_the_json_document_is_the_contract_s_models(cli: Cli) -> None:

@@ -236,6 +236,7 @@ def test_a_hit_costs_nothing_needs_no_budget_and_tells_the_original_time() -> No
     assert second.response == first.response
     assert second.cached
     assert (second.attempts, second.cost, took) == (0, 0.0, 0.0)
+    assert (first.saved_cost, second.saved_cost) == (0.0, 1.0)
     assert second.execution_time == pytest.approx(0.3)
     assert second.total_tokens == first.total_tokens == 4
     assert target.call_count == 1

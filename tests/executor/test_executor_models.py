@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sharpen.executor.models import RunExecutionResult, RunStatistics, TaskResult, TaskStatus
+from sharpen.executor.models import RunExecutionResult, RunStatistics, RunStatus, TaskResult, TaskStatus
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,6 +53,16 @@ def test_naive_times_are_read_as_utc() -> None:
 
 def test_a_result_may_travel_without_its_tasks() -> None:
     assert result(task_results=()).statistics.total_tasks == 1
+
+
+def test_only_a_run_that_never_ended_may_lack_results() -> None:
+    three = RunStatistics(total_tasks=3, completed_tasks=1, succeeded_tasks=1, success_rate=1 / 3)
+    assert result(statistics=three, status=RunStatus.RUNNING).statistics == three
+    for status in set(RunStatus) - {RunStatus.RUNNING}:
+        with pytest.raises(ValidationError, match="1 task results, statistics of 3"):
+            result(statistics=three, status=status)
+    with pytest.raises(ValidationError, match="2 task results, statistics of 1"):
+        result(task_results=result().task_results * 2, status=RunStatus.RUNNING)
 
 
 def test_only_what_ran_to_an_end_is_completed() -> None:

@@ -308,12 +308,18 @@ def test_a_usd_budget_that_cannot_be_kept_is_told() -> None:
 
 class Unpriced(Spy):
     def __init__(self) -> None:
-        super().__init__(self._unpriced)
+        super().__init__(self._priced)
 
-    async def _unpriced(self, request: Any) -> Any:
+    cost: float | None = None
+
+    async def _priced(self, request: Any) -> Any:
         from sharpen.targets.base import TargetResponse
 
-        return TargetResponse("ok", cost=None)
+        return TargetResponse("ok", cost=self.cost)
+
+
+class Priced(Unpriced):
+    cost = 0.25
 
 
 def test_a_second_run_is_answered_by_the_cache_within_any_budget() -> None:
@@ -328,6 +334,16 @@ def test_a_second_run_is_answered_by_the_cache_within_any_budget() -> None:
     more = execute(plan(8, target, budget=Budget(max_calls=1), repeats=2, concurrency=1), cache=memory)
     assert more.status is RunStatus.BUDGET_EXHAUSTED
     assert (more.statistics.cached_tasks, more.statistics.cancelled_tasks) == (12, 3)
+
+
+@pytest.mark.parametrize(("kind", "price"), [("Unpriced", None), ("Priced", 0.25)])
+def test_a_remembered_answer_is_free_and_keeps_its_price(kind: str, price: float | None) -> None:
+    memory = Memory()
+    target = PluginTarget(kind=f"test_executor_service:{kind}")
+    paid, cached = (execute(plan(2, target), cache=memory) for _ in range(2))
+    assert {(task.cost, task.saved_cost, task.price) for task in paid.task_results} == {(price, 0.0, price)}
+    assert {(task.cost, task.saved_cost, task.price) for task in cached.task_results} == {(0.0, price, price)}
+    assert (cached.statistics.cached_tasks, cached.statistics.total_cost) == (2, 0)  # what was really spent
 
 
 def test_a_spent_budget_still_lets_remembered_answers_through() -> None:

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from sharpen.errors import ErrorKind, NoTasksError
 from sharpen.executor.models import RunExecutionResult, RunStatistics, TaskError, TaskResult, TaskStatus
-from sharpen.optimizer.converter import error_category, to_statistics
+from sharpen.executor.statistics import summarize
+from sharpen.optimizer.converter import cost_per_request, error_category, to_statistics
 from sharpen.optimizer.models import ErrorDistribution, TestExecutionReport
+from sharpen.optimizer.outcomes import outcomes_of
 
 FAILING = {
     TaskStatus.FAILED: [ErrorKind.ASSERTION, ErrorKind.ASSERTION_CRASH, None],
@@ -23,6 +25,7 @@ FAILING = {
 def task_results(draw, number: int) -> TaskResult:
     status = draw(st.sampled_from(list(TaskStatus)))
     kind = draw(st.sampled_from(FAILING[status])) if status in FAILING else None
+    cached = draw(st.booleans())
     return TaskResult(
         task_id=f"t{number}",
         case_id=f"t{number}",
@@ -31,6 +34,8 @@ def task_results(draw, number: int) -> TaskResult:
         attempts=draw(st.integers(0, 4)),
         total_tokens=draw(st.integers(0, 5000)),
         cost=draw(st.none() | st.floats(0, 1)),
+        saved_cost=draw(st.none() | st.floats(0, 1)) if cached else 0.0,
+        cached=cached,
         error=TaskError(kind=kind, message="timeout rate limit 500") if kind else None,
     )
 
@@ -59,6 +64,7 @@ def executor_results(draw) -> RunExecutionResult:
             total_tokens=sum(task.total_tokens for task in tasks),
             total_cost=None if any(task.cost is None for task in tasks) else sum(task.cost for task in tasks),
             total_retries=sum(task.retries for task in tasks),
+            cached_tasks=sum(task.cached for task in tasks),
         ),
         task_results=tuple(tasks),
     )
@@ -73,12 +79,27 @@ def test_conversion_loses_nothing_whatever_the_mix(result):
     again = TestExecutionReport.model_validate_json(report.model_dump_json())
     assert again == report
     assert again.to_run_statistics() == result.statistics
+    assert report.total_cost == result.statistics.total_cost
     assert report.failed_tests == report.error_distribution.total_errors
     times = [
         min(task.execution_time * 1000, sys.float_info.max) for task in result.task_results if task.status.completed
     ]
     for percentile in (report.p95_response_time_ms, report.p99_response_time_ms):
         assert (percentile in times) if times else (percentile is None)
+
+
+@given(executor_results())
+@settings(max_examples=50, deadline=None)
+def test_a_remembered_answer_makes_no_prompt_cheaper(result):
+    tasks = [task.model_copy(update={"saved_cost": 0.0, "cached": False}) for task in result.task_results]
+    tasks = [task for task in tasks if task.status.completed]
+    paid = result.model_copy(update={"task_results": tuple(tasks), "statistics": summarize(tasks)})
+    remembered = [
+        task.model_copy(update={"cost": 0.0, "saved_cost": task.cost, "cached": True, "attempts": 0}) for task in tasks
+    ]
+    again = paid.model_copy(update={"task_results": tuple(remembered), "statistics": summarize(remembered)})
+    assert cost_per_request(again) == cost_per_request(paid)
+    assert [outcome.cost for outcome in outcomes_of(remembered)] == [outcome.cost for outcome in outcomes_of(tasks)]
 
 
 @given(executor_results())

@@ -196,7 +196,9 @@ def test_a_run_says_whether_its_rules_hold() -> None:
     assert "Rules hold 100% passed 1 of 1 test passed, and every measured rule holds." in good
     open_ended = Page(render_run_html(unfinished_run(), None, None, [], title="T & co")).text
     assert "T & co" in open_ended
-    assert "3 of 3 tests passed, 3 did not run" in open_ended
+    assert "3 of 3 that ran passed, 3 did not run" in open_ended
+    assert "Passed 100% 3 of 3 that ran" in open_ended  # the tile and the chart below it agree
+    assert "Pass rate · of the tests that ran; 95% interval" in open_ended
     assert "budget of 3 calls is spent" in open_ended
     assert "Not run 3" in open_ended
 

@@ -21,7 +21,16 @@ from sharpen.reporting.verdict import VerdictText, of_optimization, of_run
 def test_a_run_that_did_not_finish_says_so_first(status: RunStatus, words: str) -> None:
     run = make_run([make_task("a"), make_task("b", TaskStatus.CANCELLED)], status=status)
     verdict = of_run(run, make_report(run), make_decision())
-    assert verdict == VerdictText("warn", "Unfinished", "1 of 1 test passed, 1 did not run", words)
+    assert verdict == VerdictText("warn", "Unfinished", "1 of 1 that ran passed, 1 did not run", words)
+
+
+def test_a_killed_run_counts_what_is_missing() -> None:
+    run = make_run([make_task(f"c{n}") for n in range(4)])
+    statistics = run.statistics.model_copy(update={"total_tasks": 24, "success_rate": 4 / 24})
+    killed = make_run(run.task_results, statistics=statistics, status=RunStatus.RUNNING)
+    assert of_run(killed, make_report(killed), None).headline == "4 of 4 that ran passed, 20 did not run"
+    unborn = make_run([make_task("a", TaskStatus.CANCELLED)], status=RunStatus.CANCELLED)
+    assert of_run(unborn, make_report(unborn), None).headline == "No test ran to an end, 1 did not run"
 
 
 def test_the_rate_of_a_run_is_taken_over_the_tests_that_ran() -> None:

@@ -74,6 +74,7 @@ results = st.builds(
     completion_tokens=tokens,
     total_tokens=tokens,
     cost=st.none() | amounts,
+    saved_cost=st.none() | amounts,
     output=st.none() | text,
     finish_reason=st.none() | text,
     score=st.none() | shares,

@@ -28,7 +28,8 @@ class CallOutcome:
     """What one call came to: a response or a failure. Times in seconds, cost in USD (None: unknown).
 
     ``execution_time`` is the last attempt's; ``wait_time`` what slots, rate limits and back-off added. Tokens and cost
-    include what failed attempts used up. ``stopped``: not called to an end, because the run was stopped.
+    include what failed attempts used up; ``saved_cost`` is what a remembered answer cost when it was paid for.
+    ``stopped``: not called to an end, because the run was stopped.
     """
 
     response: TargetResponse | None = None
@@ -39,6 +40,7 @@ class CallOutcome:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = 0.0
+    saved_cost: float | None = 0.0
     cached: bool = False
     stopped: bool = False
 
@@ -176,6 +178,7 @@ class Caller:
             execution_time=hit.execution_time,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
+            saved_cost=hit.response.cost,
             cached=True,
         )
 

@@ -82,7 +82,8 @@ class TaskResult(Record):
     ``execution_time`` is the last attempt's alone; ``wait_time`` is what retries and rate limits added.
     ``attempts`` counts calls really made (0 for a cached task and for one that was cancelled before it was called).
     Tokens and cost include what failed attempts used up. A cached task costs 0; its tokens and ``execution_time`` are
-    those of the answer when it was paid for.
+    those of the answer when it was paid for, and ``saved_cost`` is what that answer cost then (USD; None: unknown; 0
+    unless cached).
     """
 
     task_id: str
@@ -96,6 +97,7 @@ class TaskResult(Record):
     completion_tokens: int = Field(default=0, ge=0)
     total_tokens: int = Field(default=0, ge=0)
     cost: float | None = Field(default=0.0, ge=0)
+    saved_cost: float | None = Field(default=0.0, ge=0)
     output: str | None = None
     finish_reason: str | None = None
     score: float | None = Field(default=None, ge=0, le=1)
@@ -107,6 +109,13 @@ class TaskResult(Record):
     @property
     def retries(self) -> int:
         return max(0, self.attempts - 1)
+
+    @property
+    def price(self) -> float | None:
+        """What the task costs a prompt, paid now or remembered: ``cost`` + ``saved_cost``; None when unknown."""
+        if self.cost is None or self.saved_cost is None:
+            return None
+        return self.cost + self.saved_cost
 
 
 class RunStatistics(Record):
@@ -141,7 +150,11 @@ class RunStatistics(Record):
 
 
 class RunExecutionResult(Record):
-    """A run as it ended; ``task_results`` in case order (repeats of a case side by side)."""
+    """A run as it ended; ``task_results`` in case order (repeats of a case side by side).
+
+    A ``running`` run is one that did not end: it may hold fewer results than ``statistics.total_tasks``. Any other run
+    holds all of them, or none where only its statistics are known.
+    """
 
     run_id: str
     workflow_id: str
@@ -159,7 +172,8 @@ class RunExecutionResult(Record):
             raise ValueError(f"finished_at {self.finished_at} is before started_at {self.started_at}")
         if self.task_results:
             statistics = self.statistics
-            if len(self.task_results) != statistics.total_tasks:
+            missing = statistics.total_tasks - len(self.task_results)
+            if missing < 0 or (missing and self.status is not RunStatus.RUNNING):
                 raise ValueError(f"{len(self.task_results)} task results, statistics of {statistics.total_tasks}")
             counted = Counter(result.status for result in self.task_results)
             for status, number in (

@@ -115,6 +115,7 @@ class TaskRunner:
             completion_tokens=outcome.completion_tokens,
             total_tokens=outcome.total_tokens,
             cost=outcome.cost,
+            saved_cost=outcome.saved_cost,
             output=response.output if response else None,
             finish_reason=response.finish_reason if response else None,
             score=grade.score if grade else None,

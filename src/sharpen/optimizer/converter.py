@@ -6,6 +6,7 @@ What a report has no field for goes into its ``metadata`` under the name the exe
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -80,7 +81,7 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
         total_tokens=statistics.total_tokens,
         avg_tokens_per_request=statistics.total_tokens / completed if completed else 0.0,
         total_cost=statistics.total_cost,
-        cost_per_request=_per_request(statistics.total_cost, completed),
+        cost_per_request=cost_per_request(result),
         error_distribution=distribution,
         executed_at=result.finished_at,
         metadata={
@@ -103,7 +104,17 @@ def _ms(seconds: float) -> float:
     return min(seconds * 1000, sys.float_info.max)  # a valid time must not become infinite
 
 
-def _per_request(total: float | None, completed: int) -> float | None:
+def cost_per_request(result: RunExecutionResult) -> float | None:
+    """USD that a completed task costs on average (None: unknown), the same whether it was paid for now or before.
+
+    With remembered answers in the run: the mean ``price`` of its completed tasks. Else ``total_cost`` by completed
+    tasks, which charges what cancelled tasks used up as well.
+    """
+    if result.statistics.cached_tasks:
+        prices = [task.price for task in result.task_results if task.status.completed]
+        if prices:
+            return None if None in prices else math.fsum(price or 0.0 for price in prices) / len(prices)
+    total, completed = result.statistics.total_cost, result.statistics.completed_tasks
     if total is None:
         return None
     return total / completed if completed else 0.0

@@ -30,7 +30,7 @@ def _fold(case_id: str, results: Sequence[TaskResult]) -> CaseOutcome:
     n = len(ran)
     passed = [result.status is TaskStatus.SUCCEEDED for result in ran]
     shown = next((result for result, ok in zip(ran, passed, strict=True) if not ok), ran[0])
-    costs = [result.cost for result in ran]
+    costs = [result.price for result in ran]  # a remembered answer makes no prompt cheaper
     return CaseOutcome(
         case_id=case_id,
         pass_rate=sum(passed) / n,

@@ -40,7 +40,7 @@ class FailureView:
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One task of a case. Latency in ms, cost in USD (None: unknown)."""
+    """One task of a case. Latency in ms, cost in USD (None: unknown), of a remembered answer what it once cost."""
 
     state: State
     status: TaskStatus
@@ -200,7 +200,7 @@ def _attempt(task: TaskResult, limit: int) -> AttemptView:
         failures=tuple(failures_of(task)),
         latency_ms=task.execution_time * 1000 if ran else None,
         tokens=task.total_tokens,
-        cost=task.cost,
+        cost=task.price,
         score=task.score,
         attempts=task.attempts,
         repeat=task.repeat,

@@ -20,7 +20,8 @@ Chart = tuple[str, str, Markup]
 
 def of_run(result: RunExecutionResult) -> list[Chart]:
     """The charts of a single run."""
-    return _charts([("This run", "next", result.task_results)])
+    complete = result.statistics.completed_tasks == result.statistics.total_tasks
+    return _charts([("This run", "next", result.task_results)], complete=complete)
 
 
 def of_optimization(outcome: OptimizationOutcome) -> list[Chart]:
@@ -40,8 +41,10 @@ def effect(proof: Verification, level: str) -> Markup:
 Group = tuple[str, Role, Sequence[TaskResult]]
 
 
-def _charts(groups: Sequence[Group]) -> list[Chart]:
-    found = [("Pass rate", "95% interval", charts.pass_rates([_rate(*group) for group in groups]))]
+def _charts(groups: Sequence[Group], *, complete: bool = True) -> list[Chart]:
+    ran_all = all(task.status.completed for _, _, tasks in groups for task in tasks)
+    note = "95% interval" if ran_all and complete else "of the tests that ran; 95% interval"
+    found = [("Pass rate", note, charts.pass_rates([_rate(*group) for group in groups]))]
     times = [
         charts.Series(name, role, [task.execution_time * 1000 for task in tasks if task.status.completed])
         for name, role, tasks in groups
@@ -107,7 +110,7 @@ class _Means(NamedTuple):
 def _means(tasks: Sequence[TaskResult]) -> _Means:
     done = [task for task in tasks if task.status.completed]
     number = max(1, len(done))
-    costs = [task.cost for task in done]
+    costs = [task.price for task in done]
     known = [cost for cost in costs if cost is not None]
     return _Means(
         sum(task.prompt_tokens for task in done) / number,

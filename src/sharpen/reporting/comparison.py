@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from sharpen.executor.models import RunExecutionResult
+from sharpen.executor.models import RunExecutionResult, RunStatistics
+from sharpen.optimizer.converter import cost_per_request
 from sharpen.optimizer.models import CandidateReport, Metrics, TestExecutionReport
 from sharpen.reporting import figures as fig
 
@@ -53,29 +54,41 @@ def ranked(candidates: Iterable[CandidateReport]) -> list[CandidateReport]:
     return sorted(candidates, key=lambda item: (order[item.status], -(item.dev.success_rate if item.dev else 0.0)))
 
 
+def rate_of_ran(statistics: RunStatistics) -> float | None:
+    """The share of passed tests among those that ran, as the rules judge it; None when none ran."""
+    ran = statistics.completed_tasks
+    return statistics.succeeded_tasks / ran if ran else None
+
+
+def passed_of(statistics: RunStatistics) -> str:
+    """``4 of 24``; of an unfinished run ``4 of 4 that ran``."""
+    ran, total = statistics.completed_tasks, statistics.total_tasks
+    rest = f"{ran:,} that ran" if ran < total else f"{total:,}"
+    return f"{statistics.succeeded_tasks:,} of {rest}"
+
+
 def run_figures(result: RunExecutionResult, report: TestExecutionReport | None) -> list[tuple[str, str]]:
     """The figures of a single run, by name."""
     statistics, judge = result.statistics, result.statistics.judge
-    done = statistics.completed_tasks
+    done, rate = statistics.completed_tasks, rate_of_ran(statistics)
     p95 = report.p95_response_time_ms if report else None
     p99 = report.p99_response_time_ms if report else None
-    cost_each = None if statistics.total_cost is None else statistics.total_cost / done if done else 0.0
     rows = [
-        ("Passed", f"{statistics.succeeded_tasks:,} of {statistics.total_tasks:,}"),
-        ("Success rate", fig.percent(statistics.success_rate)),
+        ("Passed", passed_of(statistics)),
+        ("Success rate", fig.percent(rate) if rate is not None else fig.NOTHING),
         ("Latency, mean", fig.milliseconds(statistics.avg_execution_time * 1000 if done else None)),
         ("Latency, p95", fig.milliseconds(p95)),
         ("Latency, p99", fig.milliseconds(p99)),
         ("Tokens", fig.count(statistics.total_tokens)),
         ("Tokens per request", fig.count(round(statistics.total_tokens / done, 1) if done else 0.0)),
         ("Cost", fig.usd(statistics.total_cost)),
-        ("Cost per request", fig.usd(cost_each)),
+        ("Cost per request", fig.usd(cost_per_request(result))),
     ]
     for name, number in (
         ("Failed assertions", statistics.failed_tasks),
         ("Timeouts", statistics.timeout_tasks),
         ("Errors", statistics.error_tasks),
-        ("Cancelled", statistics.cancelled_tasks),
+        ("Not run", statistics.total_tasks - done),
         ("Retries", statistics.total_retries),
         ("From the cache", statistics.cached_tasks),
     ):

@@ -13,6 +13,7 @@ from sharpen.config.estimate import Estimate
 from sharpen.errors import Problem
 from sharpen.executor.models import RunStatistics, RunStatus
 from sharpen.reporting import figures as fig
+from sharpen.reporting.comparison import rate_of_ran
 from sharpen.reporting.terminal import print_pairs, styled, table
 from sharpen.reporting.text import one_line
 from sharpen.versions.models import PromptVersion
@@ -53,7 +54,7 @@ def print_runs_table(console: Console, runs: Sequence[RunLine]) -> None:
             run.workflow_id if several else f"{run.started_at:%m-%d %H:%M}",
             run.purpose,
             Text(_STATUS.get(run.status, run.status.value), "green" if run.status is RunStatus.COMPLETED else "yellow"),
-            fig.percent(run.statistics.success_rate) if run.statistics else fig.NOTHING,
+            fig.percent(rate_of_ran(run.statistics)) if run.statistics else fig.NOTHING,
             f"{run.total_tasks:,}",
         )
         for run in runs

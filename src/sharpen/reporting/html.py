@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
+from sharpen.optimizer.converter import cost_per_request
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 from sharpen.reporting import chart_data, comparison, verdict
 from sharpen.reporting import figures as fig
@@ -41,13 +42,13 @@ def render_run_html(
     """The page of a single run."""
     rows = case_views(cases, result)
     statistics = result.statistics
-    passed = f"{statistics.succeeded_tasks:,} of {statistics.total_tasks:,}"
+    cost_each = cost_per_request(result)
     seconds = (result.finished_at - result.started_at).total_seconds()
     facts = [
-        ("Passed", fig.percent(statistics.success_rate), passed),
+        ("Passed", fig.percent(comparison.rate_of_ran(statistics)), comparison.passed_of(statistics)),
         ("Latency, mean", fig.milliseconds(_mean_ms(result)), _p95(report)),
         ("Tokens per request", fig.count(_per_request(result)), f"{statistics.total_tokens:,} in all"),
-        ("Cost", fig.usd(statistics.total_cost), "the price is unknown" if statistics.total_cost is None else ""),
+        ("Cost", fig.usd(statistics.total_cost), _each(cost_each)),
         ("Took", fig.duration(seconds), _retries(statistics.total_retries, statistics.cached_tasks)),
     ]
     if statistics.judge.calls:
@@ -109,7 +110,7 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
 def _outcome_facts(outcome: OptimizationOutcome) -> list[tuple[str, str, str]]:
     baseline, proof = outcome.baseline, outcome.verification
     facts = [
-        ("Baseline", fig.percent(baseline.success_rate), f"of all {fig.plural(baseline.total_tests, 'test')}"),
+        ("Baseline", *verdict.rate_of(baseline)),
     ]
     if proof:
         facts.append(("Fixed", f"{proof.fixed:,}", "failed before, pass now"))
@@ -159,6 +160,11 @@ def _p95(report: TestExecutionReport | None) -> str:
 def _per_request(result: RunExecutionResult) -> float | None:
     done = result.statistics.completed_tasks
     return round(result.statistics.total_tokens / done, 1) if done else None
+
+
+def _each(cost: float | None) -> str:
+    """The price of a request beside what was spent: answers from the cache make the two differ."""
+    return "the price is unknown" if cost is None else f"{fig.usd(cost)} per request"
 
 
 def _retries(retries: int, cached: int) -> str:

@@ -74,7 +74,7 @@ def _recorded(results: Iterable[TaskResult], _inputs: Inputs) -> Iterator[str]:
 
 _CSV_FIELDS = (
     "status", "score", "output", "finish_reason", "execution_time", "wait_time", "attempts", "prompt_tokens",
-    "completion_tokens", "total_tokens", "cost", "cached",
+    "completion_tokens", "total_tokens", "cost", "saved_cost", "cached",
 )  # fmt: skip
 
 

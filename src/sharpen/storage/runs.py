@@ -64,25 +64,25 @@ class RunRepository:
     def load_result(self, ref: str) -> RunExecutionResult:
         """The run's result as the executor returned it.
 
-        A run that never ended (``running``) holds the results that were saved; its statistics are over these, as are
-        those of a run that was resumed with fewer cases.
+        A run that never ended (``running``) holds the results that were saved, and its statistics count the missing
+        ones in ``total_tasks``. Those of a run that was resumed with fewer cases are over all its results.
         Raises as ``get`` does.
         """
         with self._database.read() as connection:
             run = find_run(connection, ref)
             results = tuple(read_results(connection, run.id))
+            running = run.status == RunStatus.RUNNING
+            total = max(run.total_tasks, len(results)) if running else len(results)
             complete = run.statistics is not None and len(results) in (0, run.statistics["total_tasks"])
             return RunExecutionResult(
                 run_id=run.run_id,
                 workflow_id=run.workflow_id,
                 started_at=run.started_at,
                 finished_at=run.finished_at or run.started_at,
-                statistics=run.statistics if complete else summarize(results),
+                statistics=run.statistics if complete else summarize(results, total),
                 task_results=results,
                 status=run.status,
-                stop_reason=run.stop_reason
-                if run.finished_at
-                else f"not finished: {len(results)} of {run.total_tasks} results",
+                stop_reason=run.stop_reason if run.finished_at else f"{len(results)} of {total} results were saved",
                 metadata=run._mapping["metadata"],
             )
 

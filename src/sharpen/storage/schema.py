@@ -93,6 +93,7 @@ results = Table(
     Column("completion_tokens", BigInteger, nullable=False),
     Column("total_tokens", BigInteger, nullable=False),
     Column("cost", Double),
+    Column("saved_cost", Double),
     Column("cached", Boolean, nullable=False),
     Column("assertions", Json),  # NULL: none
     _text("error_kind", optional=True),

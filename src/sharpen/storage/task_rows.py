@@ -12,7 +12,7 @@ from sharpen.executor.models import JudgeUsage, TaskError, TaskResult, TaskStatu
 
 _PLAIN = (
     "case_id", "repeat", "output", "finish_reason", "score", "execution_time", "wait_time", "attempts",
-    "prompt_tokens", "completion_tokens", "total_tokens", "cost", "cached",
+    "prompt_tokens", "completion_tokens", "total_tokens", "cost", "saved_cost", "cached",
 )  # fmt: skip
 
 

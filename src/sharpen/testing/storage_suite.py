@@ -225,6 +225,7 @@ _RESULTS = (
         ),
         judge=JudgeUsage(calls=2, tokens=30, cost=None),
         finish_reason="stop",
+        saved_cost=0.1 + 0.2,
         cached=True,
     ),
     make_result(
@@ -234,7 +235,7 @@ _RESULTS = (
         error=TaskError(kind=ErrorKind.SERVER, message="HTTP 503", http_status=503, retryable=True),
         total_tokens=2**40,
     ),
-    make_result("a", 1, TaskStatus.CANCELLED, error=TaskError(kind=ErrorKind.CANCELLED)),
+    make_result("a", 1, TaskStatus.CANCELLED, saved_cost=None, cached=True, error=TaskError(kind=ErrorKind.CANCELLED)),
 )
 
 
@@ -323,9 +324,10 @@ class StoreContract:
         kept = store.runs.get("r1")
         assert (kept.status, kept.finished_at, kept.statistics) == (RunStatus.RUNNING, None, None)
         loaded = store.runs.load_result("r1")
+        assert loaded.status is RunStatus.RUNNING
         assert loaded.task_results == (run.task_results[2],)
-        assert loaded.statistics == summarize([run.task_results[2]])
-        assert loaded.stop_reason == "not finished: 1 of 4 results"
+        assert loaded.statistics == summarize([run.task_results[2]], 4)  # the missing ones are not forgotten
+        assert loaded.stop_reason == "1 of 4 results were saved"
 
     def test_a_resumed_run_keeps_what_was_finished_and_replaces_the_rest(self, store: Store) -> None:
         first = make_run("r1", _RESULTS, status=RunStatus.CANCELLED, stop_reason="Ctrl-C")

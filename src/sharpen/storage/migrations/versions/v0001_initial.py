@@ -85,6 +85,7 @@ def upgrade() -> None:
         _big("completion_tokens"),
         _big("total_tokens"),
         _real("cost", optional=True),
+        _real("saved_cost", optional=True),
         _flag("cached"),
         _text("assertions", optional=True),
         _text("error_kind", optional=True),
