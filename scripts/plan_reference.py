@@ -59,8 +59,8 @@ is never a variable of a prompt.
 upper or lower case, outside of fenced code). A file without such a heading is one user message. In a file with
 headings, text before the first one is an error. Blank lines around a message are dropped; all other white space is
 kept. Optional front matter between two `---` lines knows `role`, whose message a file without headings is (`user`), and
-`description`, which becomes the plan's description when the plan has none. `name`, `title`, `version`, `tags`, `author`,
-`license`, `model` and `metadata` are for people and may hold anything; sharpen does nothing with them.
+`description`, which becomes the plan's description when the plan has none. `name`, `title`, `version`, `tags`,
+`author`, `license`, `model` and `metadata` are for people and may hold anything; sharpen does nothing with them.
 """
 
 DATASET = """\
