@@ -13,7 +13,8 @@ from sharpen.errors import ErrorKind, StoreError, UnknownNameError
 from sharpen.executor.models import TaskError, TaskResult, TaskStatus
 from sharpen.storage.export import export_run
 from sharpen.storage.store import Store
-from sharpen.testing.storage_suite import make_prompt, make_result, make_run, make_version, record
+from sharpen.testing.storage_suite import make_result, make_run, record
+from sharpen.testing.version_suite import make_prompt, make_version
 
 RESULTS = (
     make_result("b", output="two\nlines, “ü”", execution_time=0.25, prompt_tokens=7, completion_tokens=2, cost=None),

@@ -16,7 +16,8 @@ from sharpen.storage import schema
 from sharpen.storage.engine import connect
 from sharpen.storage.migrate import config, ensure_current, revision_of
 from sharpen.storage.store import Store
-from sharpen.testing.storage_suite import make_result, make_run, make_version, record
+from sharpen.testing.storage_suite import make_result, make_run, record
+from sharpen.testing.version_suite import make_version
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from sharpen.config.prompts import PromptMessage
 from sharpen.errors import StoreError, UnknownNameError, UserError, VersionConflictError
 from sharpen.optimizer.models import Metrics, Prompt
-from sharpen.testing.storage_suite import VersionRepositoryContract, make_prompt, make_version
+from sharpen.testing.version_suite import VersionRepositoryContract, make_prompt, make_version
 from sharpen.versions.comparison import diff_prompts
 from sharpen.versions.in_memory import InMemoryVersionRepository
 from sharpen.versions.models import PromptVersion
