@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from sharpen.about import __version__ as __version__
+
 if TYPE_CHECKING:
     from sharpen.config.models import RunManifest as RunManifest
     from sharpen.executor.executor_service import ExecutorService as ExecutorService
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from sharpen.optimizer.optimizer_service import extract_prompt_from_workflow as extract_prompt_from_workflow
     from sharpen.optimizer.scoring_rules import ScoringRules as ScoringRules
     from sharpen.versions.version_manager import VersionManager as VersionManager
-
-__version__ = "0.1.0"
 
 _HOME = {
     "RunManifest": "sharpen.config.models",

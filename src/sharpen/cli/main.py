@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from sharpen import __version__
+from sharpen.about import __version__
 from sharpen.cli import check, compare, decide, init, lint, optimize, resume, run, runs, schema, versions
 from sharpen.cli.streams import to_reader
 from sharpen.errors import PlanError, SharpenError

@@ -180,7 +180,7 @@ def _moment(when: datetime) -> str:
 
 
 def _made_by() -> list[tuple[str, str]]:
-    from sharpen import __version__
+    from sharpen.about import __version__
 
     return [("Made by sharpen", __version__)]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from sharpen import __version__
+from sharpen.about import __version__
 from sharpen.optimizer.analysis.explain import explain
 from sharpen.optimizer.analysis.registry import RULES
 from sharpen.optimizer.analysis.rules.base import Rule
