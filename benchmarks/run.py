@@ -24,9 +24,9 @@ from aiohttp import web
 
 from sharpen import RunManifest, __version__
 from sharpen.executor.loop import run
+from sharpen.storage.store import Store
 from sharpen.wiring.plans import complete
 from sharpen.wiring.running import run_plan
-from sharpen.wiring.stores import open_store
 
 ANSWER = json.dumps(
     {
@@ -85,7 +85,7 @@ def sharpened(base_url: str, cases: int, concurrency: int, directory: Path, numb
         }
     )  # fmt: skip
     plan = complete(manifest)
-    with open_store(f"sqlite:///{directory}/bench-{number}.db") as store:
+    with Store.open(f"sqlite:///{directory}/bench-{number}.db") as store:
         started = time.perf_counter()
         story = run_plan(plan, store)
         took = time.perf_counter() - started
