@@ -238,25 +238,25 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
         Mistake(
             "a Python assertion that is not there",
             ("check", "plan.yaml"),
-            "plan.yaml: assertions.0.value: cannot import 'my_checks': ModuleNotFoundError: No module named 'my_checks'; expected beside the plan (DIR) or installed",
+            "plan.yaml:8: assertions.0.value: cannot import 'my_checks': ModuleNotFoundError: No module named 'my_checks'; expected beside the plan (DIR) or installed",
             files=plan('{type: equals, value: "{{ expected }}"}', '{type: python, value: "my_checks:polite"}'),
         ),
         Mistake(
             "a JSON Schema that is none",
             ("check", "plan.yaml"),
-            "plan.yaml: assertions.0.value: no JSON Schema: at $.type: 'objekt' is not valid under any of the given schemas; expected a JSON Schema",
+            "plan.yaml:8: assertions.0.value: no JSON Schema: at $.type: 'objekt' is not valid under any of the given schemas; expected a JSON Schema",
             files=plan('{type: equals, value: "{{ expected }}"}', "{type: is-json, value: {type: objekt}}"),
         ),
         Mistake(
             "an unknown strategy",
             OPTIMIZE,
-            "plan.yaml: optimize.strategies: unknown strategy 'format'; did you mean 'format_focus'?",
+            "plan.yaml:9: optimize.strategies: unknown strategy 'format'; did you mean 'format_focus'?",
             files=plan("execution:", "optimize: {strategies: [format]}\nexecution:"),
         ),
         Mistake(
             "`rewrite` without a rewriter",
             OPTIMIZE,
-            "plan.yaml: optimize.strategies: strategy 'rewrite' needs a model that rewrites: add optimize.rewriter to the plan",
+            "plan.yaml:9: optimize.strategies: strategy 'rewrite' needs a model that rewrites: add optimize.rewriter to the plan",
             files=plan("execution:", "optimize: {strategies: [rewrite]}\nexecution:"),
         ),
         Mistake(
@@ -288,13 +288,13 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
         Mistake(
             "a variable that no case has",
             RUN,
-            "plan.yaml: prompt: variable 'mesage' is in no case; did you mean 'message'?",
+            "plan.yaml:2: prompt: variable 'mesage' is in no case; did you mean 'message'?",
             files={"prompt.md": "Which queue?\n\n{{ mesage }}\n"},
         ),
         Mistake(
             "the answer in the prompt",
             RUN,
-            "plan.yaml: prompt: the prompt uses 'expected', which would leak the answer to the model; expected variables of the cases alone",
+            "plan.yaml:2: prompt: the prompt uses 'expected', which would leak the answer to the model; expected variables of the cases alone",
             files={"prompt.md": "Say {{ expected }}.\n"},
         ),
         Mistake(
@@ -344,7 +344,7 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
         Mistake(
             "a case that lacks a variable",
             RUN,
-            "plan.yaml: prompt: variable 'message' is missing in 1 of 2 cases: late",
+            "plan.yaml:2: prompt: variable 'message' is missing in 1 of 2 cases: late",
             files={
                 "cases.jsonl": '{"vars": {"message": "a"}, "expected": "billing"}\n{"id": "late", "vars": {"text": "b"}, "expected": "billing"}\n'
             },

@@ -7,6 +7,7 @@ import datetime
 import decimal
 import io
 import json
+import re
 import sys
 import tracemalloc
 from pathlib import Path
@@ -21,7 +22,11 @@ from sharpen.config.datasets import SHOWN, iter_cases
 from sharpen.config.models import Case, DatasetConfig
 from sharpen.errors import EmptyDatasetError, MissingExtraError, PlanError
 
-_text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=15)
+# PyYAML writes YAML 1.1, in which 0E0, +.5 and 0o7 are texts and stand unquoted; in YAML 1.2 they are numbers
+_NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0[ox]\w+|[-+]?\.\w+")
+_text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=15).filter(
+    lambda text: not _NUMBER.fullmatch(text)
+)
 _name = st.text("abcdefgh_", min_size=1, max_size=6)
 _value = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _text,

@@ -17,9 +17,10 @@ from sharpen.errors import PlanError
 
 YAML, JSON = Path("a.yaml"), Path("a.json")
 
-# PyYAML writes YAML 1.1, in which 0E0 and 0o7 are texts and stand unquoted; for us, as for YAML 1.2, they are numbers
+# PyYAML writes YAML 1.1, in which 0E0, +.5 and 0o7 are texts and stand unquoted; in YAML 1.2 they are numbers
+_NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0[ox]\w+|[-+]?\.\w+")
 _text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12).filter(
-    lambda text: not re.fullmatch(r"[-+]?(\d+[eE][-+]?\d+|0[ox]\w+)", text)
+    lambda text: not _NUMBER.fullmatch(text)
 )
 
 _json = st.recursive(

@@ -30,7 +30,7 @@ def write(directory: Path, **keys: Any) -> Path:
 
 def complaints(path: Path) -> list[tuple[str, str]]:
     with pytest.raises(PlanError) as caught:
-        estimates(load_plan(path))
+        load_plan(path, thorough=True)
     return [(problem.key, problem.message) for problem in caught.value.problems]
 
 
@@ -42,12 +42,14 @@ def test_a_plan_or_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert plan_path("plan") == Path("plan")
 
 
-def test_what_is_wrong_with_strategies_names_the_plan_s_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_with_strategies_names_the_line_of_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path, optimize={"strategies": ["auto", "clarity", "rewrite"]})
     with pytest.raises(PlanError) as caught:
         load_plan(path)
-    assert [problem.where for problem in caught.value.problems] == ["plan.yaml", "plan.yaml"]
+    assert [problem.where for problem in caught.value.problems] == ["plan.yaml:10", "plan.yaml:10"]
     assert "unknown strategy 'clarity'; did you mean 'clarity_focus'?" in str(caught.value)
     assert "add optimize.rewriter" in str(caught.value)
 

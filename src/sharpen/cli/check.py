@@ -16,5 +16,5 @@ def command(
     from sharpen import wiring
     from sharpen.cli import show
 
-    loaded = wiring.load_plan(plan, overrides)
+    loaded = wiring.load_plan(plan, overrides, thorough=True)
     show.check(loaded, wiring.estimates(loaded), as_json, quiet)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sharpen.config.check import check_plan, check_variables
+from sharpen.config.documents import parse
 from sharpen.config.estimate import Estimate
-from sharpen.config.files import display
+from sharpen.config.files import display, read_text
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price, ScriptedTarget, TargetConfig
 from sharpen.errors import PlanError, Problem, UserError
@@ -33,31 +34,44 @@ def plan_path(subject: str) -> Path | None:
     return path if path.suffix in PLAN_SUFFIXES or path.exists() else None
 
 
-def load_plan(path: Path, overrides: Sequence[str] | None = None) -> LoadedPlan:
-    """Read a plan, its prompt and its data set. Raises ``PlanError`` with every mistake found."""
-    return complete(RunManifest.from_yaml(path, tuple(overrides or ())))
+def load_plan(path: Path, overrides: Sequence[str] | None = None, *, thorough: bool = False) -> LoadedPlan:
+    """Read a plan, its prompt and its data set. Raises ``PlanError`` with every mistake found.
+
+    ``thorough``: also what a run would only find when it opens its targets and compiles its assertions.
+    """
+    return complete(RunManifest.from_yaml(path, tuple(overrides or ())), thorough=thorough)
 
 
-def complete(manifest: RunManifest, cases: Sequence[Case] | None = None) -> LoadedPlan:
+def complete(manifest: RunManifest, cases: Sequence[Case] | None = None, *, thorough: bool = False) -> LoadedPlan:
     """Check a manifest's strategies and its prompt's variables; read its cases unless they are given."""
     cases = tuple(manifest.iter_cases()) if cases is None else tuple(cases)
     found = check_variables(manifest, cases)
     problems = [*_strategy_problems(manifest), *found.errors]
+    if thorough:
+        problems += check_readiness(manifest, cases).errors
     if problems:
-        raise PlanError(problems)
+        raise PlanError(_with_lines(problems, manifest))
     return LoadedPlan(manifest, cases, tuple(found.warnings))
 
 
 def estimates(plan: LoadedPlan) -> tuple[Estimate, tuple[Problem, ...]]:
-    """Calls, tokens and cost to expect, and what is odd about the plan; nothing is called.
-
-    Raises ``PlanError`` for what a run would not find: functions, classes, files.
-    """
+    """Calls, tokens and cost to expect, and what is odd about the plan or lacks here; nothing is called."""
     ready = check_readiness(plan.manifest, plan.cases)
-    if ready.errors:
-        raise PlanError(ready.errors)
     found = check_plan(plan.manifest, plan.cases, price_of)
     return found.estimate, (*found.warnings, *ready.warnings)
+
+
+def _with_lines(problems: Sequence[Problem], manifest: RunManifest) -> list[Problem]:
+    """Problems that name the plan's file, with the line where their key (or the nearest block around it) stands."""
+    if manifest.source is None:
+        return list(problems)
+    document = parse(read_text(manifest.source), manifest.source)
+    return [
+        replace(problem, where=document.where([int(key) if key.isdigit() else key for key in problem.key.split(".")]))
+        if problem.where == document.name
+        else problem
+        for problem in problems
+    ]
 
 
 def price_of(target: TargetConfig) -> Price | None:
