@@ -127,3 +127,21 @@ def test_a_run_needs_no_store(tmp_path: Path) -> None:
     story = run_plan(load_plan(write(tmp_path)))
     assert story.report.success_rate == 1
     assert not (tmp_path / ".sharpen").exists()
+
+
+def test_one_round_tells_mistakes_of_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write(
+        tmp_path,
+        prompt={"user": "{{ mesage }}"},
+        execution={"concurency": 3},
+        optimize={"strategies": ["clarity"]},
+    )
+    with pytest.raises(PlanError) as caught:
+        load_plan(path)
+    text = str(caught.value)
+    assert "concurency" in text
+    assert "'mesage'" in text
+    assert "unknown strategy 'clarity'" in text
+    assert len(caught.value.problems) == 3
+    assert all(":" in problem.where for problem in caught.value.problems)

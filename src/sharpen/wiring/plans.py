@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from sharpen.config.check import check_plan, check_variables
 from sharpen.config.documents import parse
 from sharpen.config.estimate import Estimate
 from sharpen.config.files import display, read_text
 from sharpen.config.models import Case, RunManifest
+from sharpen.config.overrides import apply, parse_override
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price, ScriptedTarget, TargetConfig
 from sharpen.errors import PlanError, Problem, UserError
 from sharpen.optimizer.strategies.registry import AUTO, build_strategy, expand
@@ -39,7 +42,41 @@ def load_plan(path: Path, overrides: Sequence[str] | None = None, *, thorough: b
 
     ``thorough``: also what a run would only find when it opens its targets and compiles its assertions.
     """
-    return complete(RunManifest.from_yaml(path, tuple(overrides or ())), thorough=thorough)
+    try:
+        manifest = RunManifest.from_yaml(path, tuple(overrides or ()))
+    except PlanError as error:
+        more = _mistakes_of_the_rest(path, overrides or (), error.problems, thorough)
+        if not more:
+            raise
+        raise PlanError([*error.problems, *more]) from error
+    return complete(manifest, thorough=thorough)
+
+
+def _mistakes_of_the_rest(
+    path: Path, overrides: Sequence[str], found: Sequence[Problem], thorough: bool
+) -> Sequence[Problem]:
+    """What is wrong with the blocks of a plan that are whole while others are broken, so that one round tells all.
+
+    Empty where prompt or data set are broken themselves: there is nothing to compare then.
+    """
+    source = path.expanduser().absolute()
+    broken = {problem.key.partition(".")[0] for problem in found}
+    own = all(problem.where.startswith((display(source), "--set")) for problem in found)
+    if not own or broken & {"", "prompt", "dataset"}:
+        return ()
+    try:
+        data = parse(read_text(source), source).data
+        for override in map(parse_override, overrides):
+            data, _ = apply(data, override)
+        whole = {key: data[key] for key in RunManifest.model_fields if key in data and key not in broken}
+        stand_ins = {"workflow_id": "unnamed", "target": {"kind": "scripted"}}
+        manifest = RunManifest.model_validate(stand_ins | whole, context={"base_dir": source.parent})
+        complete(manifest.with_source(source), thorough=thorough)
+    except PlanError as error:
+        return [problem for problem in error.problems if problem.key.partition(".")[0] not in broken]
+    except (UserError, ValidationError):  # more is broken than can be told apart: the first round has told it
+        return ()
+    return ()
 
 
 def complete(manifest: RunManifest, cases: Sequence[Case] | None = None, *, thorough: bool = False) -> LoadedPlan:
