@@ -10,8 +10,10 @@ from sharpen.errors import ErrorKind
 from sharpen.executor.abort import AbortPolicy
 from sharpen.executor.budget import BudgetMeter
 from sharpen.executor.cache_keys import CacheKeys
-from sharpen.executor.caller import Caller, CallOutcome
+from sharpen.executor.call_outcome import CallOutcome
+from sharpen.executor.caller import Caller
 from sharpen.executor.limits import Limiter
+from sharpen.executor.memory import CallMemory
 from sharpen.executor.models import RunStatus
 from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
@@ -229,10 +231,10 @@ KEYS = CacheKeys({"kind": "x"}, program=False)
 def test_a_hit_costs_nothing_needs_no_budget_and_tells_the_original_time() -> None:
     memory = Memory()
     target = scripted({"output": "a b", "latency_ms": 300, "cost": 1.0})
-    first, _ = call(target, cache=memory, keys=KEYS)
+    first, _ = call(target, memory=CallMemory(memory, KEYS))
     spent = BudgetMeter(Budget(max_calls=1))
     spent.reserve()
-    second, took = call(target, cache=memory, keys=KEYS, meter=spent)
+    second, took = call(target, memory=CallMemory(memory, KEYS), meter=spent)
     assert second.response == first.response
     assert second.cached
     assert (second.attempts, second.cost, took) == (0, 0.0, 0.0)
@@ -244,7 +246,7 @@ def test_a_hit_costs_nothing_needs_no_budget_and_tells_the_original_time() -> No
 
 def test_failures_are_not_remembered() -> None:
     memory = Memory()
-    call(scripted(DOWN), cache=memory, keys=KEYS)
+    call(scripted(DOWN), memory=CallMemory(memory, KEYS))
     assert memory.answers == {}
 
 
@@ -256,5 +258,5 @@ def test_a_broken_cache_costs_no_answer() -> None:
         async def put(self, key: str, value: Any) -> None:
             raise OSError("cannot write")
 
-    outcome, _ = call(scripted(default="ok"), cache=Torn(), keys=KEYS)
+    outcome, _ = call(scripted(default="ok"), memory=CallMemory(Torn(), KEYS))
     assert outcome.response is not None

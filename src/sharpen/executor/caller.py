@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import random
 import time
@@ -14,45 +13,14 @@ from typing import Any
 from sharpen.errors import BudgetExhausted, ErrorKind
 from sharpen.executor.abort import AbortPolicy
 from sharpen.executor.budget import BudgetMeter, Meter
-from sharpen.executor.cache_keys import CacheKeys
+from sharpen.executor.call_outcome import CallOutcome
 from sharpen.executor.limits import Limiter, estimate_tokens
-from sharpen.executor.models import RunStatus
-from sharpen.executor.ports import CachedResponse, ResponseCache, RunObserver
+from sharpen.executor.memory import CallMemory
+from sharpen.executor.models import FailedAttempt, RunStatus
+from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
 from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse, Usage
-
-
-@dataclass(slots=True)
-class CallOutcome:
-    """What one call came to: a response or a failure. Times in seconds, cost in USD (None: unknown).
-
-    ``execution_time`` is the last attempt's; ``wait_time`` what slots, rate limits and back-off added. Tokens and cost
-    include what failed attempts used up; ``saved_cost`` is what a remembered answer cost when it was paid for.
-    ``stopped``: not called to an end, because the run was stopped.
-    """
-
-    response: TargetResponse | None = None
-    failure: Failure | None = None
-    attempts: int = 0
-    execution_time: float = 0.0
-    wait_time: float = 0.0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = 0.0
-    saved_cost: float | None = 0.0
-    cached: bool = False
-    stopped: bool = False
-
-    @property
-    def total_tokens(self) -> int:
-        return self.prompt_tokens + self.completion_tokens
-
-    def spend(self, usage: Usage, cost: float | None) -> None:
-        """Add what one attempt used; an unknown price makes the sum unknown."""
-        self.prompt_tokens += usage.prompt_tokens
-        self.completion_tokens += usage.completion_tokens
-        self.cost = None if cost is None or self.cost is None else self.cost + cost
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +28,6 @@ class Caller:
     """Calls one target. Light: each run makes its own, the target, the limits and the budget behind it are shared.
 
     ``timeout_s`` bounds one attempt; ``max_tokens`` is the longest answer asked for (0: unknown), for the token limit.
-    ``cache`` and ``keys`` are given together or not at all.
     """
 
     target: Target
@@ -70,10 +37,10 @@ class Caller:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     timeout_s: float = 60.0
     max_tokens: int = 0
-    cache: ResponseCache | None = None
-    keys: CacheKeys | None = None
+    memory: CallMemory | None = None
     abort: AbortPolicy | None = None
     observer: RunObserver | None = None
+    tracer: CallTracer | None = None
     rng: random.Random = field(default_factory=random.Random)
     clock: Callable[[], float] = time.monotonic
 
@@ -82,8 +49,8 @@ class Caller:
 
         Failures are values; nothing is raised but what the target's ``BaseException``s are (cancellation, interrupt).
         """
-        key = self.keys.key(request) if self.keys else None
-        if key and (hit := await self._remembered(key)):
+        key = self.memory.key(request) if self.memory else None
+        if self.memory and key and (hit := await self.memory.recall(key)):
             return hit
         outcome = CallOutcome()
         while True:
@@ -92,30 +59,44 @@ class Caller:
                 outcome.failure = None
                 if self.abort:
                     self.abort.success()
-                if key:
-                    await self._remember(key, outcome)
+                if self.memory and key:
+                    await self.memory.keep(key, outcome)
                 return outcome
             outcome.failure = failure
             if outcome.stopped:
                 return outcome
             wait = self.policy.wait(failure, outcome.attempts, self.rng)
+            failed = FailedAttempt(
+                kind=failure.kind,
+                http_status=failure.http_status,
+                time=outcome.execution_time,
+                tokens=failure.usage.total_tokens,
+                cost=failure.cost,
+            )
             if self.abort and (reason := self.abort.failure(failure, final=wait is None)):
                 self.stop.stop(RunStatus.ABORTED, reason)
             if self.observer:
                 self.observer.attempt_failed(request.case_id, failure.kind, None if self.stop.requested else wait)
             if wait is None:
+                outcome.failed_attempts.append(failed)
                 return outcome
             slept_at = self.clock()
             await self.stop.sleep(wait)
-            outcome.wait_time += self.clock() - slept_at
+            slept = self.clock() - slept_at
+            outcome.wait_time += slept
+            outcome.failed_attempts.append(failed.model_copy(update={"wait": slept}))
 
     async def _attempt(self, request: TargetRequest, outcome: CallOutcome) -> Failure | None:
         """Make one attempt if one may be made. Its failure, or None with ``outcome.response`` set."""
         estimate = estimate_tokens(request.messages, self.max_tokens)
         queued_at = self.clock()
         async with self.limiter.slots:
+            slot_at = self.clock()
             await self.limiter.admit(estimate, self.stop)
-            outcome.wait_time += self.clock() - queued_at
+            admitted_at = self.clock()
+            outcome.queue_time += slot_at - queued_at
+            outcome.limit_time += admitted_at - slot_at
+            outcome.wait_time += admitted_at - queued_at
             if self.stop.requested:
                 return self._stopped(outcome)
             try:
@@ -127,31 +108,34 @@ class Caller:
 
     async def _invoke(self, request: TargetRequest, outcome: CallOutcome, estimate: int) -> Failure | None:
         outcome.attempts += 1
-        usage = Usage()
-        cost: float | None = 0.0  # what an attempt that is cancelled half way is known to have cost
+        response: TargetResponse | None = None
+        failure: Failure | None = None
+        token = self.tracer.attempt_started(self.target, request, outcome.attempts) if self.tracer else None
         started_at = self.clock()
         try:
             async with asyncio.timeout(self.timeout_s):
                 response = await self.target.invoke(request)
             if flaw := _flaw(response):
-                return Failure(ErrorKind.MALFORMED_COMPLETION, flaw)
-            usage, cost = response.usage, response.cost
-            outcome.response = response
-            return None
+                response, failure = None, Failure(ErrorKind.MALFORMED_COMPLETION, flaw)
+            else:
+                outcome.response = response
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return Failure(ErrorKind.SERVER, "the target cancelled the call by itself", retryable=True)
+            failure = Failure(ErrorKind.SERVER, "the target cancelled the call by itself", retryable=True)
         except Exception as error:  # noqa: BLE001 - a target raises whatever it likes, its classify says what it was
             failure = self._classify(error)
-            usage, cost = failure.usage, failure.cost
-            return failure
         finally:
             outcome.execution_time = self.clock() - started_at
+            # an attempt that is cancelled half way is not known to have cost anything
+            usage, cost = (spent.usage, spent.cost) if (spent := response or failure) else (Usage(), 0.0)
             outcome.spend(usage, cost)
             self.meter.settle(usage.total_tokens, cost)
             self.limiter.settle(estimate, usage.total_tokens)
+            if self.tracer:
+                self.tracer.attempt_ended(token, response, failure)
+        return failure
 
     def _classify(self, error: Exception) -> Failure:
         try:
@@ -164,28 +148,6 @@ class Caller:
         outcome.stopped = True
         last = f"; last failure: {outcome.failure.message}" if outcome.failure else ""
         return Failure(self.stop.kind, f"not called: {self.stop.reason}{last}")
-
-    async def _remembered(self, key: str) -> CallOutcome | None:
-        try:
-            hit = await self.cache.get(key) if self.cache else None
-        except Exception:  # noqa: BLE001 - the cache is a convenience: what it cannot find is called
-            return None
-        if hit is None:
-            return None
-        usage = hit.response.usage
-        return CallOutcome(
-            response=hit.response,
-            execution_time=hit.execution_time,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            saved_cost=hit.response.cost,
-            cached=True,
-        )
-
-    async def _remember(self, key: str, outcome: CallOutcome) -> None:
-        if self.cache and outcome.response:
-            with contextlib.suppress(Exception):  # an answer that cannot be remembered is still an answer
-                await self.cache.put(key, CachedResponse(outcome.response, outcome.execution_time))
 
 
 def _flaw(response: Any) -> str | None:

@@ -76,10 +76,26 @@ class JudgeUsage(Record):
     cost: float | None = Field(default=0.0, ge=0)
 
 
+class FailedAttempt(Record):
+    """One attempt of a task that came to nothing. Times in seconds, cost in USD (None: unknown).
+
+    ``time`` is the attempt's own, ``wait`` the pause after it (0 after the last one).
+    """
+
+    kind: ErrorKind
+    http_status: int | None = None
+    time: float = Field(default=0.0, ge=0)
+    wait: float = Field(default=0.0, ge=0)
+    tokens: int = Field(default=0, ge=0)
+    cost: float | None = Field(default=0.0, ge=0)
+
+
 class TaskResult(Record):
     """One case, run once. Times in seconds, cost in USD (None: the price is unknown).
 
-    ``execution_time`` is the last attempt's alone; ``wait_time`` is what retries and rate limits added.
+    ``execution_time`` is the last attempt's alone; ``wait_time`` is all waiting before and between attempts:
+    ``queue_time`` for a free slot, ``limit_time`` for rate limits, the rest is back-off. Attempts before the last took
+    what ``failed_attempts`` says, which holds the last one too when that failed.
     ``attempts`` counts calls really made (0 for a cached task and for one that was cancelled before it was called).
     Tokens and cost include what failed attempts used up. A cached task costs 0; its tokens and ``execution_time`` are
     those of the answer when it was paid for, and ``saved_cost`` is what that answer cost then (USD; None: unknown; 0
@@ -105,6 +121,9 @@ class TaskResult(Record):
     error: TaskError | None = None
     cached: bool = False
     judge: JudgeUsage = JudgeUsage()
+    queue_time: float = Field(default=0.0, ge=0)
+    limit_time: float = Field(default=0.0, ge=0)
+    failed_attempts: tuple[FailedAttempt, ...] = ()
 
     @property
     def retries(self) -> int:

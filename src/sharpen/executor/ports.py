@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sharpen.executor.models import RunExecutionResult, RunStatistics, TaskResult
-from sharpen.targets.base import TargetResponse
+from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,13 @@ class RunObserver(Protocol):
     def task_finished(self, result: TaskResult, statistics: RunStatistics) -> None: ...
 
     def run_finished(self, result: RunExecutionResult) -> None: ...
+
+
+class CallTracer(Protocol):
+    """Who records attempts as spans. Called on the event loop: return quickly, raise nothing."""
+
+    def attempt_started(self, target: Target, request: TargetRequest, attempt: int) -> Any:
+        """``attempt`` counts from 1. What is returned is given to ``attempt_ended``."""
+
+    def attempt_ended(self, token: Any, response: TargetResponse | None, failure: Failure | None) -> None:
+        """Neither a response nor a failure: the attempt was cancelled."""

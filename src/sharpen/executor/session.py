@@ -18,6 +18,7 @@ from sharpen.errors import EmptyDatasetError, PlanError, Problem
 from sharpen.executor.abort import AbortPolicy
 from sharpen.executor.budget import BudgetMeter, CompositeMeter
 from sharpen.executor.caller import Caller
+from sharpen.executor.memory import CallMemory
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.ports import ResponseCache, RunObserver, RunSink, RunStart
 from sharpen.executor.rendering import PromptRenderer
@@ -180,8 +181,7 @@ class ExecutionSession:
             policy=self._policy,
             timeout_s=execution.timeout_s,
             max_tokens=opened.max_tokens,
-            cache=self._cache,
-            keys=opened.keys if self._cache else None,
+            memory=CallMemory(self._cache, opened.keys) if self._cache else None,
             abort=None if tasks is None else AbortPolicy(tasks, execution.concurrency, subject),
             observer=None if tasks is None else self._observer,
             rng=self._rng,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sharpen.config.models import Case
 from sharpen.errors import ErrorKind, TemplateError
-from sharpen.executor.caller import Caller, CallOutcome
+from sharpen.executor.call_outcome import CallOutcome
+from sharpen.executor.caller import Caller
 from sharpen.executor.judging import CallerOf, TaskJudges
 from sharpen.executor.models import JudgeUsage, TaskError, TaskResult, TaskStatus
 from sharpen.executor.rendering import PromptRenderer
@@ -39,7 +40,7 @@ class TaskRunner:
     @property
     def remembers(self) -> bool:
         """Answers may come from a cache, so tasks are worth starting although nothing may be spent any more."""
-        return self._caller.cache is not None
+        return self._caller.memory is not None
 
     def task_id(self, case: Case, repeat: int) -> str:
         """``case``; when every case runs several times ``case#1``, ``case#2`` and so on."""
@@ -123,6 +124,9 @@ class TaskRunner:
             error=_error(failure),
             cached=outcome.cached,
             judge=judge,
+            queue_time=outcome.queue_time,
+            limit_time=outcome.limit_time,
+            failed_attempts=tuple(outcome.failed_attempts),
         )
 
 

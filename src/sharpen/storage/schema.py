@@ -8,6 +8,8 @@
       └───── prompts ──< versions ──< aliases, alias_history
     optimizations                    what one `sharpen optimize` found; its runs name it as parent_run_id
     responses                        answers by content hash: the cache
+    searches                         optimizations under way, or cut off: enough to go on with
+    processes, locks, claims         who is at work, on which run, waiting for which answer
 
 Portable SQL only. Integer keys tie the big tables together; the names users see (run_id, case_id) are looked up.
 """
@@ -32,7 +34,7 @@ from sqlalchemy import (
 
 from sharpen.storage.types import ExactText, Json, Moment
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: what a store must hold for this code."""
 
 VERSION_TABLE = "sharpen_schema"
@@ -70,6 +72,7 @@ runs = Table(
     Column("target", Json, nullable=False),
     Column("metadata", Json, nullable=False),
     Column("prompt_hash", ExactText, ForeignKey("prompts.content_hash")),
+    _text("dataset_hash", optional=True),
     Index(None, "workflow_id", "started_at"),
     Index(None, "started_at"),
     Index(None, "parent_run_id"),
@@ -103,6 +106,9 @@ results = Table(
     Column("judge_calls", Integer, nullable=False),
     Column("judge_tokens", BigInteger, nullable=False),
     Column("judge_cost", Double),
+    Column("queue_time", Double, nullable=False, server_default="0"),
+    Column("limit_time", Double, nullable=False, server_default="0"),
+    Column("failed_attempts", Json),  # NULL: none
 )
 
 cases = Table(
@@ -193,4 +199,42 @@ responses = Table(
     _text("finish_reason", optional=True),
     _text("model", optional=True),
     Column("execution_time", Double, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="1"),
+    _text("origin", optional=True),  # the task that paid for it, hashed
+    Column("created_at", Moment),
+    Index(None, "created_at"),
+)
+
+searches = Table(
+    "searches",
+    metadata,
+    _text("id", primary_key=True),
+    _text("workflow_id"),
+    Column("started_at", Moment, nullable=False),
+    Column("manifest", Json, nullable=False),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    _text("id", primary_key=True),
+    _text("host"),
+    Column("pid", Integer, nullable=False),
+    Column("born_at", Double, nullable=False),  # when the process began, by its system: a pid may be used again
+    Column("seen_at", Double, nullable=False),  # its last sign of life; both in seconds since 1970
+)
+
+locks = Table(
+    "locks",
+    metadata,
+    _text("name", primary_key=True),
+    _text("owner"),  # a process
+    Column("taken_at", Moment, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    _text("key", primary_key=True),  # of the response that its owner is paying for
+    _text("owner"),
 )

@@ -8,11 +8,11 @@ from sqlalchemy import Row
 
 from sharpen.assertions.base import AssertionResult
 from sharpen.errors import ErrorKind
-from sharpen.executor.models import JudgeUsage, TaskError, TaskResult, TaskStatus
+from sharpen.executor.models import FailedAttempt, JudgeUsage, TaskError, TaskResult, TaskStatus
 
 _PLAIN = (
     "case_id", "repeat", "output", "finish_reason", "score", "execution_time", "wait_time", "attempts",
-    "prompt_tokens", "completion_tokens", "total_tokens", "cost", "saved_cost", "cached",
+    "prompt_tokens", "completion_tokens", "total_tokens", "cost", "saved_cost", "cached", "queue_time", "limit_time",
 )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def to_row(run: int, result: TaskResult) -> dict[str, Any]:
         judge_calls=judge.calls,
         judge_tokens=judge.tokens,
         judge_cost=judge.cost,
+        failed_attempts=[a.model_dump(mode="json", exclude_defaults=True) for a in result.failed_attempts] or None,
     )
     return row
 
@@ -53,6 +54,7 @@ def from_row(row: Row[Any]) -> TaskResult:
         status=TaskStatus(values["status"]),
         assertion_results=tuple(AssertionResult.model_validate(a) for a in values["assertions"] or ()),
         error=error,
+        failed_attempts=tuple(FailedAttempt.model_validate(a) for a in values["failed_attempts"] or ()),
         judge=JudgeUsage(calls=values["judge_calls"], tokens=values["judge_tokens"], cost=values["judge_cost"]),
     )
 

@@ -1,0 +1,43 @@
+"""What one call came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sharpen.executor.models import FailedAttempt
+from sharpen.targets.base import Failure, TargetResponse, Usage
+
+
+@dataclass(slots=True)
+class CallOutcome:
+    """A response or a failure. Times in seconds, cost in USD (None: unknown).
+
+    ``execution_time`` is the last attempt's; ``wait_time`` what slots (``queue_time``), rate limits (``limit_time``)
+    and back-off added. Tokens and cost include what failed attempts used up; ``saved_cost`` is what a remembered answer
+    cost when it was paid for. ``stopped``: not called to an end, because the run was stopped.
+    """
+
+    response: TargetResponse | None = None
+    failure: Failure | None = None
+    attempts: int = 0
+    execution_time: float = 0.0
+    wait_time: float = 0.0
+    queue_time: float = 0.0
+    limit_time: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = 0.0
+    saved_cost: float | None = 0.0
+    cached: bool = False
+    stopped: bool = False
+    failed_attempts: list[FailedAttempt] = field(default_factory=list)
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def spend(self, usage: Usage, cost: float | None) -> None:
+        """Add what one attempt used; an unknown price makes the sum unknown."""
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+        self.cost = None if cost is None or self.cost is None else self.cost + cost

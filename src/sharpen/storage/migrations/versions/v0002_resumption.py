@@ -1,0 +1,63 @@
+"""What resuming and sharing need: who is at work, where a task's time went, whose money an answer cost."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Add columns and tables; what is stored stays as it is."""
+    op.add_column("results", sa.Column("queue_time", sa.Double(), nullable=False, server_default="0"))
+    op.add_column("results", sa.Column("limit_time", sa.Double(), nullable=False, server_default="0"))
+    op.add_column("results", sa.Column("failed_attempts", sa.Text()))
+    op.add_column("runs", sa.Column("dataset_hash", sa.Text()))
+    op.add_column("responses", sa.Column("attempts", sa.Integer(), nullable=False, server_default="1"))
+    op.add_column("responses", sa.Column("origin", sa.Text()))
+    op.add_column("responses", sa.Column("created_at", sa.Text()))
+    op.create_index("ix_responses_created_at", "responses", ["created_at"])
+    op.create_table(
+        "searches",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.Text(), nullable=False),
+        sa.Column("manifest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_searches"),
+    )
+    op.create_table(
+        "processes",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("born_at", sa.Double(), nullable=False),
+        sa.Column("seen_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_processes"),
+    )
+    op.create_table(
+        "locks",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("taken_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_locks"),
+    )
+    op.create_table(
+        "claims",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_claims"),
+    )
+
+
+def downgrade() -> None:
+    """Back to the first schema; what only the new columns say is lost."""
+    for table in ("claims", "locks", "processes", "searches"):
+        op.drop_table(table)
+    op.drop_index("ix_responses_created_at", "responses")
+    for table, columns in (
+        ("responses", ("created_at", "origin", "attempts")),
+        ("runs", ("dataset_hash",)),
+        ("results", ("failed_attempts", "limit_time", "queue_time")),
+    ):
+        for column in columns:
+            op.drop_column(table, column)
