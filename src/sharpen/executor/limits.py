@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 from sharpen.config.models import RateLimit
 from sharpen.executor.stopping import StopSignal
@@ -56,6 +58,24 @@ class TokenBucket:
         self._filled_at = now
 
 
+@dataclass(frozen=True, slots=True)
+class LimiterState:
+    """A look at a limiter: what runs, what waits, and what holds it back.
+
+    ``concurrency``: calls that may be under way at present, of the ``max_concurrency`` that the plan allows;
+    ``rate_per_s``: calls that may start each second at present (None: not limited); ``paused_for_s``: seconds until
+    calls may start again (0: now).
+    """
+
+    in_flight: int
+    waiting: int
+    concurrency: int
+    max_concurrency: int
+    rate_per_s: float | None = None
+    paused_for_s: float = 0.0
+    circuit: Literal["closed", "open", "half-open"] = "closed"
+
+
 class Limiter:
     """The rate limits of one target, first come first served. ``slots`` bounds the attempts under way."""
 
@@ -64,6 +84,14 @@ class Limiter:
         self._requests = TokenBucket(limit.requests_per_minute, clock) if limit.requests_per_minute else None
         self._tokens = TokenBucket(limit.tokens_per_minute, clock) if limit.tokens_per_minute else None
         self._turn = asyncio.Lock()
+        self._most = slots._value
+
+    def state(self) -> LimiterState:
+        """How it stands just now."""
+        waiting = len(self.slots._waiters or ())
+        in_flight = self._most - self.slots._value
+        rate = self._requests.rate if self._requests else None
+        return LimiterState(in_flight, waiting, self._most, self._most, rate)
 
     async def admit(self, tokens: int, stop: StopSignal) -> None:
         """Wait until one more attempt with about so many tokens may start, or until the stop signal comes."""

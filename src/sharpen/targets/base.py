@@ -53,21 +53,42 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class RateHints:
+    """What a server says of its own limits (``X-RateLimit-*``, ``anthropic-ratelimit-*``, ``RateLimit``); None: unsaid.
+
+    ``limit_*`` is what a whole window allows, ``remaining_*`` what is left of it, ``reset_*_s`` the seconds until
+    all of it is there again.
+    """
+
+    limit_requests: float | None = None
+    remaining_requests: float | None = None
+    reset_requests_s: float | None = None
+    limit_tokens: float | None = None
+    remaining_tokens: float | None = None
+    reset_tokens_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TargetResponse:
-    """One answer. ``cost`` is in USD; None means the price is unknown, which is not the same as free."""
+    """One answer. ``cost`` is in USD; None means the price is unknown, which is not the same as free.
+
+    ``hints``: what the server said of its limits along with it.
+    """
 
     output: str
     usage: Usage = Usage()
     cost: float | None = None
     finish_reason: str | None = None
     model: str | None = None
+    hints: RateHints | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A classified failure of one attempt.
 
-    ``retry_after_s`` is what the server asked for. ``cost`` and ``usage`` hold what a failed call still cost.
+    ``retry_after_s`` is what the server asked for, in a header made for it or by the time its limit is reset.
+    ``cost`` and ``usage`` hold what a failed call still cost, ``hints`` what the server said of its limits.
     """
 
     kind: ErrorKind
@@ -77,6 +98,7 @@ class Failure:
     retry_after_s: float | None = None
     usage: Usage = Usage()
     cost: float | None = 0.0
+    hints: RateHints | None = field(default=None, compare=False, repr=False)
 
 
 class TargetError(Exception):
