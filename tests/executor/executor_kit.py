@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from sharpen.config.models import Budget, Case, DatasetConfig, ExecutionConfig, PromptTemplate, RateLimit, RunManifest
@@ -119,12 +119,26 @@ class Memory:
 
     def __init__(self) -> None:
         self.answers: dict[str, CachedResponse] = {}
+        self.claims: set[str] = set()
 
     async def get(self, key: str) -> CachedResponse | None:
         return self.answers.get(key)
 
+    async def claim(self, key: str, give_up: Callable[[], bool]) -> CachedResponse | bool:
+        while key not in self.answers and key in self.claims:
+            if give_up():
+                return False
+            await asyncio.sleep(0.01)
+        if key not in self.answers:
+            self.claims.add(key)
+        return self.answers.get(key, True)
+
     async def put(self, key: str, value: CachedResponse) -> None:
         self.answers[key] = value
+        self.claims.discard(key)
+
+    async def release(self, key: str) -> None:
+        self.claims.discard(key)
 
 
 class Spy(Target):

@@ -248,11 +248,24 @@ def test_failures_are_not_remembered() -> None:
     memory = Memory()
     call(scripted(DOWN), memory=CallMemory(memory, KEYS))
     assert memory.answers == {}
+    assert memory.claims == set()  # whoever waits for the answer may try
+
+
+def test_of_two_that_ask_the_same_one_pays() -> None:
+    memory, target = Memory(), scripted({"output": "a", "latency_ms": 300})
+
+    async def main() -> list[CallOutcome]:
+        callers = [caller(target, memory=CallMemory(memory, KEYS)) for _ in range(2)]
+        return await asyncio.gather(*(each.call(REQUEST) for each in callers))
+
+    outcomes = run_virtual(main())
+    assert sorted(outcome.cached for outcome in outcomes) == [False, True]
+    assert target.call_count == 1
 
 
 def test_a_broken_cache_costs_no_answer() -> None:
     class Torn(Memory):
-        async def get(self, key: str) -> Any:
+        async def claim(self, key: str, give_up: Any) -> Any:
             raise OSError("cannot read")
 
         async def put(self, key: str, value: Any) -> None:

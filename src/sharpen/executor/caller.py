@@ -49,18 +49,26 @@ class Caller:
 
         Failures are values; nothing is raised but what the target's ``BaseException``s are (cancellation, interrupt).
         """
-        key = self.memory.key(request) if self.memory else None
-        if self.memory and key and (hit := await self.memory.recall(key)):
+        memory = self.memory
+        key = memory.key(request) if memory else None
+        if memory is None or key is None:
+            return await self._work(request, CallOutcome())
+        if hit := await memory.recall(key, self.stop):
             return hit
         outcome = CallOutcome()
+        try:
+            return await self._work(request, outcome)
+        finally:
+            await memory.keep(key, outcome)  # failures and cancellations too: others may wait for this answer
+
+    async def _work(self, request: TargetRequest, outcome: CallOutcome) -> CallOutcome:
+        """Attempts until one succeeds or no more may be made."""
         while True:
             failure = await self._attempt(request, outcome)
             if failure is None:
                 outcome.failure = None
                 if self.abort:
                     self.abort.success()
-                if self.memory and key:
-                    await self.memory.keep(key, outcome)
                 return outcome
             outcome.failure = failure
             if outcome.stopped:

@@ -7,6 +7,7 @@ import contextlib
 from sharpen.executor.cache_keys import CacheKeys
 from sharpen.executor.call_outcome import CallOutcome
 from sharpen.executor.ports import CachedResponse, ResponseCache
+from sharpen.executor.stopping import StopSignal
 from sharpen.targets.base import TargetRequest
 
 
@@ -16,18 +17,24 @@ class CallMemory:
     def __init__(self, cache: ResponseCache, keys: CacheKeys) -> None:
         self._cache = cache
         self._keys = keys
+        self._claimed: set[str] = set()
 
     def key(self, request: TargetRequest) -> str | None:
         """Under which an answer to ``request`` is kept; None when it cannot be."""
         return self._keys.key(request)
 
-    async def recall(self, key: str) -> CallOutcome | None:
-        """The outcome of a call that was made before, marked as cached; None when there is none."""
+    async def recall(self, key: str, stop: StopSignal) -> CallOutcome | None:
+        """The outcome of a call that was made before, marked as cached; None when there is none.
+
+        Waits while another process pays for it, until ``stop``. After None, ``keep`` must be called in any case.
+        """
         try:
-            hit = await self._cache.get(key)
+            hit = await self._cache.claim(key, lambda: stop.requested)
         except Exception:  # noqa: BLE001 - see the class
             return None
-        if hit is None:
+        if isinstance(hit, bool):
+            if hit:
+                self._claimed.add(key)
             return None
         usage = hit.response.usage
         return CallOutcome(
@@ -40,7 +47,11 @@ class CallMemory:
         )
 
     async def keep(self, key: str, outcome: CallOutcome) -> None:
-        """Remember a successful call."""
-        if outcome.response:
-            with contextlib.suppress(Exception):  # an answer that cannot be remembered is still an answer
-                await self._cache.put(key, CachedResponse(outcome.response, outcome.execution_time))
+        """Remember a successful call; after any other one, let those try who wait for it."""
+        claimed = key in self._claimed
+        self._claimed.discard(key)
+        with contextlib.suppress(Exception):  # an answer that cannot be remembered is still an answer
+            if outcome.response and not outcome.failure:
+                await self._cache.put(key, CachedResponse(outcome.response, outcome.execution_time, outcome.attempts))
+            elif claimed:
+                await self._cache.release(key)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -46,18 +46,40 @@ class RunSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CachedResponse:
-    """A remembered answer and how long it took when it was paid for (seconds)."""
+    """A remembered answer and how long it took when it was paid for (seconds).
+
+    ``attempts``: how many calls it took. ``origin``: the task that paid for it, hashed; None when nobody said.
+    """
 
     response: TargetResponse
     execution_time: float
+    attempts: int = 1
+    origin: str | None = None
 
 
 class ResponseCache(Protocol):
-    """Answers by content hash. Only successes are ever put."""
+    """Answers by content hash, shared with other processes. Only successes are ever put.
 
-    async def get(self, key: str) -> CachedResponse | None: ...
+    ``claim`` before paying, so that of all that want the same answer at the same time one pays and the others wait.
+    """
 
-    async def put(self, key: str, value: CachedResponse) -> None: ...
+    async def get(self, key: str) -> CachedResponse | None:
+        """The answer, if it is there now."""
+        ...
+
+    async def claim(self, key: str, give_up: Callable[[], bool]) -> CachedResponse | bool:
+        """The answer; or True: it is the caller's to pay for, who must ``put`` or ``release`` it; or False: another
+        one is paying for it, and ``give_up`` (asked now and then while waiting) said not to wait any longer.
+        """
+        ...
+
+    async def put(self, key: str, value: CachedResponse) -> None:
+        """Remember an answer. Ends the claim."""
+        ...
+
+    async def release(self, key: str) -> None:
+        """End a claim without an answer: whoever waits may try."""
+        ...
 
 
 class RunObserver(Protocol):

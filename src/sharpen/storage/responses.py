@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import func, select
 
@@ -29,6 +29,13 @@ class ResponseRepository:
     async def get(self, key: str) -> CachedResponse | None:
         """The answer remembered under ``key``. Raises ``StoreError``."""
         return await self._reader.submit(key)
+
+    async def claim(self, key: str, give_up: Callable[[], bool]) -> CachedResponse | bool:
+        del give_up
+        return await self.get(key) or True
+
+    async def release(self, key: str) -> None:
+        del key
 
     async def put(self, key: str, value: CachedResponse) -> None:
         """Remember an answer; a later one replaces it. Raises ``StoreError``."""
