@@ -8,7 +8,7 @@ from sharpen.config.models import RunManifest
 from sharpen.executor.budget import BudgetMeter
 from sharpen.executor.loop import run
 from sharpen.executor.models import RunExecutionResult
-from sharpen.executor.ports import ResponseCache, RunObserver, RunSink
+from sharpen.executor.ports import CallTracer, ResponseCache, RunObserver, RunSink
 from sharpen.executor.scheduler import Scheduler
 from sharpen.executor.session import ExecutionSession
 
@@ -17,7 +17,8 @@ class ExecutorService:
     """Runs test plans and measures them.
 
     Without arguments nothing is stored, remembered or shown. ``sink`` makes each result durable before it is counted,
-    ``cache`` answers calls that were made before, ``observer`` watches, ``seed`` fixes the jitter of retries.
+    ``cache`` answers calls that were made before, ``observer`` watches, ``seed`` fixes the jitter of retries,
+    ``tracer`` records each attempt.
     """
 
     def __init__(
@@ -26,8 +27,9 @@ class ExecutorService:
         cache: ResponseCache | None = None,
         observer: RunObserver | None = None,
         seed: int | None = None,
+        tracer: CallTracer | None = None,
     ) -> None:
-        self.scheduler = Scheduler(sink, cache, observer, seed)
+        self.scheduler = Scheduler(sink, cache, observer, seed, tracer)
 
     def execute_test_plan(self, manifest: RunManifest) -> RunExecutionResult:
         """Run a plan and return its result, however the run ended.

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sharpen.executor.models import RunExecutionResult, RunStatistics, TaskResult
+from sharpen.executor.models import FailedAttempt, RunExecutionResult, RunStatistics, TaskResult
 from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse
+
+if TYPE_CHECKING:
+    from sharpen.executor.limits import LimiterState
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class RunStart:
     """What is known when a run begins. ``purpose``: run, baseline, candidate or holdout.
 
     ``manifest`` and ``prompt`` are JSON-ready snapshots, enough to resume; ``parent_run_id`` ties the runs of one
-    ``optimize`` together. ``target`` is ``Target.identity()``.
+    ``optimize`` together. ``target`` is ``Target.identity()``. ``limits`` tells how its limiter stands at the moment.
     """
 
     run_id: str
@@ -32,6 +35,7 @@ class RunStart:
     prompt: list[dict[str, str]] = field(default_factory=list)
     target: Mapping[str, Any] = field(default_factory=dict)
     case_ids: tuple[str, ...] = ()
+    limits: Callable[[], LimiterState] | None = field(default=None, compare=False, repr=False)
 
 
 class RunSink(Protocol):
@@ -45,16 +49,28 @@ class RunSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Retried:
+    """What all attempts used of which the last one brought an answer: tokens, and cost in USD (None: unknown)."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    failed_attempts: tuple[FailedAttempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CachedResponse:
     """A remembered answer and how long it took when it was paid for (seconds).
 
-    ``attempts``: how many calls it took. ``origin``: the task that paid for it, hashed; None when nobody said.
+    ``attempts``: how many calls it took, ``retried``: what they used when they were several. ``origin``: the task that
+    paid for it, hashed, and its process; None when nobody said.
     """
 
     response: TargetResponse
     execution_time: float
     attempts: int = 1
     origin: str | None = None
+    retried: Retried | None = None
 
 
 class ResponseCache(Protocol):
@@ -79,6 +95,10 @@ class ResponseCache(Protocol):
 
     async def release(self, key: str) -> None:
         """End a claim without an answer: whoever waits may try."""
+        ...
+
+    async def forget(self, scope: str) -> None:
+        """Drop every answer whose key begins with ``scope`` and a slash: kept for one run alone, which is over."""
         ...
 
 

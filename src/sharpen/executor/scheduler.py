@@ -10,7 +10,7 @@ from sharpen.config.models import RunManifest
 from sharpen.executor.budget import BudgetMeter
 from sharpen.executor.loop import run
 from sharpen.executor.models import RunExecutionResult
-from sharpen.executor.ports import ResponseCache, RunObserver, RunSink
+from sharpen.executor.ports import CallTracer, ResponseCache, RunObserver, RunSink
 from sharpen.executor.session import ExecutionSession
 
 
@@ -18,7 +18,7 @@ class Scheduler:
     """Makes sessions and runs plans in them.
 
     ``sink`` makes results durable, ``cache`` remembers answers, ``observer`` watches; all optional. ``seed`` fixes the
-    jitter of retries.
+    jitter of retries, ``tracer`` records each attempt.
     """
 
     def __init__(
@@ -27,11 +27,13 @@ class Scheduler:
         cache: ResponseCache | None = None,
         observer: RunObserver | None = None,
         seed: int | None = None,
+        tracer: CallTracer | None = None,
     ) -> None:
         self._sink = sink
         self._cache = cache
         self._observer = observer
         self._rng = random.Random(seed)
+        self._tracer = tracer
         self._sessions: set[ExecutionSession] = set()
 
     @asynccontextmanager
@@ -40,7 +42,13 @@ class Scheduler:
     ) -> AsyncIterator[ExecutionSession]:
         """Several runs on open targets; ``budget`` is one more that every attempt must fit in."""
         session = ExecutionSession(
-            manifest, sink=self._sink, cache=self._cache, observer=self._observer, rng=self._rng, budget=budget
+            manifest,
+            sink=self._sink,
+            cache=self._cache,
+            observer=self._observer,
+            rng=self._rng,
+            budget=budget,
+            tracer=self._tracer,
         )
         self._sessions.add(session)  # before it is entered: loading a model may take long enough to be cancelled
         try:

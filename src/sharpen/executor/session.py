@@ -18,9 +18,10 @@ from sharpen.errors import EmptyDatasetError, PlanError, Problem
 from sharpen.executor.abort import AbortPolicy
 from sharpen.executor.budget import BudgetMeter, CompositeMeter
 from sharpen.executor.caller import Caller
+from sharpen.executor.current_run import current_run
 from sharpen.executor.memory import CallMemory
 from sharpen.executor.models import RunExecutionResult, RunStatus
-from sharpen.executor.ports import ResponseCache, RunObserver, RunSink, RunStart
+from sharpen.executor.ports import CallTracer, ResponseCache, RunObserver, RunSink, RunStart
 from sharpen.executor.rendering import PromptRenderer
 from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.run import Finished, Run
@@ -48,6 +49,7 @@ class ExecutionSession:
         observer: RunObserver | None = None,
         rng: random.Random | None = None,
         budget: BudgetMeter | None = None,
+        tracer: CallTracer | None = None,
     ) -> None:
         self.manifest = manifest
         self.cases: Sequence[Case] = ()
@@ -56,6 +58,7 @@ class ExecutionSession:
         self._sink = sink
         self._cache = cache if manifest.execution.cache else None
         self._observer = observer
+        self._tracer = tracer
         self._rng = rng or random.Random()
         self._policy = RetryPolicy(max_retries=manifest.execution.max_retries)
         self._snapshot: dict[str, Any] = {}
@@ -136,12 +139,14 @@ class ExecutionSession:
             prompt=[{"role": message.role, "content": message.content} for message in prompt.messages],
             target=self.target_identity,
             case_ids=tuple(case.id for case in cases),
+            limits=self._main.limiter.state,
         )
         pending = start.total_tasks - sum(result.status.completed for result in (finished or {}).values())
         stop = StopSignal()
         if self._stop.status is RunStatus.CANCELLED:
             stop.stop(RunStatus.CANCELLED, self._stop.reason)
         self._run_stops.add(stop)
+        told = current_run.set(start.run_id)
         try:
             run = Run(
                 start, cases, execution.repeats, self._runner(renderer, stop, max(1, pending)), stop,
@@ -149,6 +154,7 @@ class ExecutionSession:
             )  # fmt: skip
             return await run.execute(execution.concurrency, finished or {}, lambda: self._metadata(start, prompt))
         finally:
+            current_run.reset(told)
             self._run_stops.discard(stop)
 
     async def _open_judges(self, assertions: Sequence[AssertionConfig]) -> None:
@@ -184,6 +190,7 @@ class ExecutionSession:
             memory=CallMemory(self._cache, opened.keys) if self._cache else None,
             abort=None if tasks is None else AbortPolicy(tasks, execution.concurrency, subject),
             observer=None if tasks is None else self._observer,
+            tracer=self._tracer,
             rng=self._rng,
         )
 
@@ -192,6 +199,7 @@ class ExecutionSession:
             "purpose": start.purpose,
             "parent_run_id": start.parent_run_id,
             "prompt_hash": prompt.content_hash,
+            "concurrency": self.manifest.execution.concurrency,
         }
         unpriced, limit = self._own_meter.unpriced_calls, self._own_meter.budget.max_cost_usd
         if unpriced and limit is not None:

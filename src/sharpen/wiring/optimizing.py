@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sharpen.config.models import RunManifest
 from sharpen.executor.loop import run
-from sharpen.executor.ports import RunObserver
+from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.optimizer.measures import broken_limits
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.ports import SearchObserver
@@ -21,9 +21,10 @@ def optimize_plan(
     observer: RunObserver | None = None,
     search_observer: SearchObserver | None = None,
     on_interrupt: OnInterrupt | None = None,
+    tracer: CallTracer | None = None,
 ) -> OptimizationOutcome:
     """The whole loop on a plan. Raises ``TooFewCasesError`` before anything is paid, ``RunAborted`` as ``run_plan``."""
-    return run(_optimize(plan, store, observer, search_observer, on_interrupt))
+    return run(_optimize(plan, store, observer, search_observer, on_interrupt, tracer))
 
 
 async def _optimize(
@@ -32,8 +33,9 @@ async def _optimize(
     observer: RunObserver | None,
     search_observer: SearchObserver | None,
     on_interrupt: OnInterrupt | None,
+    tracer: CallTracer | None,
 ) -> OptimizationOutcome:
-    async with open_bench(plan, store, observer, search_observer, on_interrupt) as bench:
+    async with open_bench(plan, store, observer, search_observer, on_interrupt, tracer) as bench:
         outcome = await optimize(plan.manifest, bench)
         store.decisions.save(outcome.baseline_run.run_id, outcome.decision)
         store.optimizations.save(outcome)

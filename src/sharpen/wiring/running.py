@@ -14,7 +14,7 @@ from sharpen.errors import PlanError, Problem, StoreError, UserError
 from sharpen.executor.interrupt import interruptible
 from sharpen.executor.loop import run
 from sharpen.executor.models import RunExecutionResult, RunStatus, TaskResult
-from sharpen.executor.ports import RunObserver
+from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.scoring_rules import ScoringRules
@@ -35,13 +35,14 @@ def run_plan(
     store: Store | None = None,
     observer: RunObserver | None = None,
     on_interrupt: OnInterrupt | None = None,
+    tracer: CallTracer | None = None,
 ) -> RunStory:
     """Run a plan; every result is in ``store`` before it is counted.
 
     Ctrl-C drains (and ``on_interrupt`` is told), twice stops with ``KeyboardInterrupt``. A run that was aborted (the
     target is unreachable or refuses the key) is returned like any other: see ``abort_message``.
     """
-    return run(_run(plan, store, observer, on_interrupt))
+    return run(_run(plan, store, observer, on_interrupt, tracer=tracer))
 
 
 def resume_run(
@@ -50,6 +51,7 @@ def resume_run(
     observer: RunObserver | None = None,
     on_interrupt: OnInterrupt | None = None,
     overrides: Sequence[str] | None = None,
+    tracer: CallTracer | None = None,
 ) -> tuple[LoadedPlan, RunStory]:
     """Finish a stored run with the plan, prompt and cases it began with; finished calls are not repeated.
 
@@ -67,7 +69,7 @@ def resume_run(
         )
     plan = plan_of(record, overrides)
     finished = store.results.finished(record.run_id)
-    story = run(_run(plan, store, observer, on_interrupt, record.run_id, finished))
+    story = run(_run(plan, store, observer, on_interrupt, record.run_id, finished, tracer))
     return plan, story
 
 
@@ -129,8 +131,9 @@ async def _run(
     on_interrupt: OnInterrupt | None = None,
     run_id: str | None = None,
     finished: Finished | None = None,
+    tracer: CallTracer | None = None,
 ) -> RunStory:
-    service = executor(plan, store, observer)
+    service = executor(plan, store, observer, tracer)
     with interruptible(draining(service, on_interrupt)):
         async with service.session(plan.manifest) as session:
             result = await session.run(plan.cases, run_id=run_id, finished=finished)

@@ -14,7 +14,7 @@ from sharpen.executor.caller import Caller
 from sharpen.executor.executor_service import ExecutorService
 from sharpen.executor.interrupt import interruptible
 from sharpen.executor.models import RunExecutionResult
-from sharpen.executor.ports import RunObserver
+from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.executor.run_ids import new_run_id
 from sharpen.executor.session import ExecutionSession
 from sharpen.optimizer.optimizer_service import OptimizerService
@@ -55,11 +55,13 @@ class Bench:
         return self.budget.tokens, None if self.budget.unpriced_calls else self.budget.cost
 
 
-def executor(plan: LoadedPlan, store: Store | None, observer: RunObserver | None) -> ExecutorService:
+def executor(
+    plan: LoadedPlan, store: Store | None, observer: RunObserver | None, tracer: CallTracer | None = None
+) -> ExecutorService:
     """An executor that stores into ``store`` and answers repeated calls from it (None: neither)."""
     if store is None:
-        return ExecutorService(observer=observer)
-    return ExecutorService(store.sink(plan.cases), store.responses, observer)
+        return ExecutorService(observer=observer, tracer=tracer)
+    return ExecutorService(store.sink(plan.cases), store.responses, observer, tracer=tracer)
 
 
 def draining(service: ExecutorService, on_interrupt: OnInterrupt | None) -> Callable[[str], None]:
@@ -80,11 +82,12 @@ async def open_bench(
     observer: RunObserver | None,
     search_observer: SearchObserver | None,
     on_interrupt: OnInterrupt | None = None,
+    tracer: CallTracer | None = None,
 ) -> AsyncIterator[Bench]:
     """A workbench for one optimization; Ctrl-C drains it. ``optimize.budget`` holds for all that happens on it."""
     manifest = plan.manifest
     budget = BudgetMeter(manifest.optimize.budget)
-    service = executor(plan, store, observer)
+    service = executor(plan, store, observer, tracer)
     with interruptible(draining(service, on_interrupt)):
         async with service.session(manifest, budget) as session:
             rewriter = manifest.optimize.rewriter
