@@ -59,7 +59,7 @@ def show_run(
     overrides: SetOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Show one run, or one optimization: report, decision and failing cases, again or in another format."""
+    """Show one run, or one optimization: report, decision, failing cases, where the time went and what errors cost."""
     from sharpen import wiring
     from sharpen.cli import show
 
@@ -73,7 +73,7 @@ def show_run(
             show.optimization(outcome, cases, as_json, outputs, goes_on)
             return
         loaded, story = wiring.load_story(run, opened, overrides)
-    show.run(story, loaded.cases, as_json, outputs, goes_on)
+    show.run(story, loaded.cases, as_json, outputs, goes_on, time=True)
 
 
 @app.command("export")

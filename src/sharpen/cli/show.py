@@ -57,10 +57,11 @@ def run(
     outputs: Sequence[Path],
     store_option: str = "",
     aborted: str | None = None,
+    time: bool = False,
 ) -> None:
     """A run's report on stdout and in files. ``store_option``: what later commands need to find it.
 
-    Of a run that was ``aborted`` people see that message alone: raises ``RunAborted``.
+    ``time``: people, too, are told where it went. Of a run that was ``aborted`` people see that message alone: raises ``RunAborted``.
     """
     for path in outputs:
         write_output(path, RunOutput(story.result, story.report, story.decision, cases))
@@ -74,7 +75,7 @@ def run(
     if aborted:
         raise RunAborted(aborted)
     console = terminal.make_console()
-    terminal.print_run(console, story.result, story.report, story.decision, cases)
+    terminal.print_run(console, story.result, story.report, story.decision, cases, time=time)
     if story.result.status is not RunStatus.COMPLETED:
         console.print(f"Go on: sharpen resume {story.result.run_id}{store_option}", soft_wrap=True)
     _written(outputs)

@@ -24,10 +24,11 @@ from sharpen.optimizer.models import (
     TestExecutionReport,
     Verification,
 )
-from sharpen.reporting import comparison, verdict
+from sharpen.reporting import comparison, time_breakdown, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import failures_of
 from sharpen.reporting.console_lists import print_check, print_runs_table, print_versions_table
+from sharpen.reporting.console_time import print_time
 from sharpen.reporting.progress import RunProgress, SearchProgress
 from sharpen.reporting.terminal import (
     fitting,
@@ -62,14 +63,18 @@ def print_run(
     cases: Sequence[Case] = (),
     *,
     failures: int = FAILURES_SHOWN,
+    time: bool = False,
 ) -> None:
     """Verdict, figures, the first ``failures`` failing tests with their reasons, and what the decision suggests.
 
-    A strategy is suggested only for a prompt that is worth optimizing by a run that was finished.
+    A strategy is suggested only for a prompt that is worth optimizing by a run that was finished. ``time``: also where
+    the time went, and what each kind of error cost.
     """
     _print_verdict(console, verdict.of_run(result, report, decision))
     figures = [pair for pair in comparison.run_figures(result, report) if pair[1] != fig.NOTHING]
     print_pairs(console, figures)
+    if time:
+        print_time(console, time_breakdown.of_run(result))
     _print_failures(console, result, cases, failures)
     if decision is not None and result.status is RunStatus.COMPLETED:
         _print_strategy(console, decision)

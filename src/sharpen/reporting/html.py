@@ -22,7 +22,7 @@ from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
 from sharpen.optimizer.converter import cost_per_request
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
-from sharpen.reporting import chart_data, comparison, verdict
+from sharpen.reporting import chart_data, comparison, time_breakdown, time_tables, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import AttemptView, CaseView, case_views
 from sharpen.reporting.prompt_diff import diff_prompts
@@ -62,7 +62,13 @@ def render_run_html(
         facts=facts,
         decision=decision,
         charts=chart_data.of_run(result),
-        sections=[*([("decision", "Decision")] if decision else []), ("charts", "Measurements"), ("cases", "Cases")],
+        time=_time(result),
+        sections=[
+            *([("decision", "Decision")] if decision else []),
+            ("charts", "Measurements"),
+            ("time", "Time"),
+            ("cases", "Cases"),
+        ],
         footer=[("Run", result.run_id), ("Started", _moment(result.started_at)), *_made_by()],
         **_case_filters(rows, compared=False),
     )
@@ -105,6 +111,16 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
         footer=[("Run", outcome.run_id), ("Started", _moment(outcome.started_at)), *_made_by()],
         **_case_filters(rows, compared=outcome.holdout_run is not None),
     )
+
+
+def _time(result: RunExecutionResult) -> dict[str, Any]:
+    """Where the time went: a sentence, and tables as (columns, rows)."""
+    found = time_breakdown.of_run(result)
+    tables = [
+        (time_tables.TIME_COLUMNS, time_tables.time_rows(found)),
+        (time_tables.ERROR_COLUMNS, time_tables.error_rows(found)),
+    ]
+    return {"summary": time_tables.summary(found), "tables": [(columns, rows) for columns, rows in tables if rows]}
 
 
 def _outcome_facts(outcome: OptimizationOutcome) -> list[tuple[str, str, str]]:

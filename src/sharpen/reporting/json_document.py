@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel
 
 from sharpen.executor.models import RunExecutionResult
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
+from sharpen.reporting import time_breakdown
 
 
 def run_document(
     result: RunExecutionResult, report: TestExecutionReport | None, decision: Decision | None
 ) -> dict[str, Any]:
-    """Keys ``run``, ``report``, ``decision``; the last two are null when the run held nothing to judge."""
-    return {"run": _plain(result), "report": _plain(report), "decision": _plain(decision)}
+    """Keys ``run``, ``report``, ``decision`` (both null when the run held nothing to judge) and ``time``.
+
+    ``time`` says where the time went and what each kind of error cost: seconds, tokens, USD (null: unknown).
+    """
+    time = _valid(asdict(time_breakdown.of_run(result)))
+    return {"run": _plain(result), "report": _plain(report), "decision": _plain(decision), "time": time}
 
 
 def optimization_document(outcome: OptimizationOutcome) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
-from sharpen.reporting import comparison, verdict
+from sharpen.reporting import comparison, time_breakdown, time_tables, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import CaseView, case_views
 from sharpen.reporting.prompt_diff import diff_prompts
@@ -28,13 +28,14 @@ def run_markdown(
     decision: Decision | None,
     cases: Sequence[Case] = (),
 ) -> str:
-    """Verdict, figures and the first failing cases."""
+    """Verdict, figures, the first failing cases and where the time went."""
     rows = [(name, value) for name, value in comparison.run_figures(result, report) if value != fig.NOTHING]
     failing = [row for row in case_views(cases, result) if row.state == "failed"]
     return _join(
         _head(result.workflow_id, verdict.of_run(result, report, decision)),
         _table(("Measure", "Value"), rows, right=1),
         _failing(failing),
+        _time(time_breakdown.of_run(result)),
         f"Run `{_code(result.run_id)}`",
     )
 
@@ -82,6 +83,22 @@ def _failing(rows: Sequence[CaseView], title: str = "Failing cases") -> str:
         table.append((row.id, said, one_line(why, 120)))
     more = f"\n\n… and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
     return f"#### {title} ({len(rows):,})\n\n{_table(('Case', 'Output', 'Why'), table)}{more}"
+
+
+def _time(found: time_breakdown.TimeBreakdown) -> str:
+    """Folded away: it answers a question that not every reader has."""
+    tables = [
+        _table(columns, rows, right=len(columns) - 1)
+        for columns, rows in (
+            (time_tables.TIME_COLUMNS, time_tables.time_rows(found)),
+            (time_tables.ERROR_COLUMNS, time_tables.error_rows(found)),
+        )
+        if rows
+    ]
+    if not tables:
+        return ""
+    body = "\n\n".join([_cell(time_tables.summary(found)), *tables])
+    return f"<details><summary>Where the time went</summary>\n\n{body}\n\n</details>"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int = 0) -> str:
