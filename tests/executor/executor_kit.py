@@ -140,6 +140,9 @@ class Memory:
     async def release(self, key: str) -> None:
         self.claims.discard(key)
 
+    async def forget(self, scope: str) -> None:
+        self.answers = {key: value for key, value in self.answers.items() if not key.startswith(f"{scope}/")}
+
 
 class Spy(Target):
     """A plug-in target that remembers how it was used. ``answer`` may be any coroutine function of a request."""

@@ -18,6 +18,11 @@ class Meter(Protocol):
     def settle(self, tokens: int, cost: float | None) -> None:
         """Close one reserved attempt with what it used; ``cost`` in USD, None when unknown."""
 
+    def charge(self, calls: int, tokens: int, cost: float | None, unpriced: int = 0) -> None:
+        """Count what an earlier process spent. ``cost`` in USD, None: one call is of unknown price; so are ``unpriced``
+        more, whose cost is not in it.
+        """
+
     def calls_made(self) -> int: ...
 
     def calls_left(self) -> int | None: ...
@@ -75,13 +80,20 @@ class BudgetMeter:
         else:
             self.cost += cost
 
+    def charge(self, calls: int, tokens: int, cost: float | None, unpriced: int = 0) -> None:
+        """Count what an earlier process spent; allowed beyond any limit, for it is spent."""
+        self._calls += calls
+        self.tokens += tokens
+        self.cost += cost or 0.0
+        self.unpriced_calls += unpriced + (cost is None)
+
     def calls_made(self) -> int:
         """Attempts started so far, those under way included."""
         return self._calls
 
     def calls_left(self) -> int | None:
         """Attempts that ``max_calls`` still allows; None: it sets no limit."""
-        return None if self.budget.max_calls is None else self.budget.max_calls - self._calls
+        return None if self.budget.max_calls is None else max(0, self.budget.max_calls - self._calls)
 
 
 class CompositeMeter:
@@ -102,8 +114,14 @@ class CompositeMeter:
         for meter in self._meters:
             meter.settle(tokens, cost)
 
+    def charge(self, calls: int, tokens: int, cost: float | None, unpriced: int = 0) -> None:
+        """Count what an earlier process spent in each of the budgets."""
+        for meter in self._meters:
+            meter.charge(calls, tokens, cost, unpriced)
+        self._calls += calls
+
     def calls_made(self) -> int:
-        """Attempts reserved through this composite; a shared budget may have seen more."""
+        """Attempts reserved through this composite or charged to it; a shared budget may have seen more."""
         return self._calls
 
     def calls_left(self) -> int | None:

@@ -49,20 +49,13 @@ class Caller:
 
         Failures are values; nothing is raised but what the target's ``BaseException``s are (cancellation, interrupt).
         """
-        memory = self.memory
-        key = memory.key(request) if memory else None
-        if memory is None or key is None:
-            return await self._work(request, CallOutcome())
-        if hit := await memory.recall(key, self.stop):
-            return hit
-        outcome = CallOutcome()
-        try:
-            return await self._work(request, outcome)
-        finally:
-            await memory.keep(key, outcome)  # failures and cancellations too: others may wait for this answer
+        if self.memory is None:
+            return await self._work(request)
+        return await self.memory.answer(request, self._work, self.stop, self.meter)
 
-    async def _work(self, request: TargetRequest, outcome: CallOutcome) -> CallOutcome:
+    async def _work(self, request: TargetRequest) -> CallOutcome:
         """Attempts until one succeeds or no more may be made."""
+        outcome = CallOutcome()
         while True:
             failure = await self._attempt(request, outcome)
             if failure is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ from sharpen.executor.abort import AbortPolicy
 from sharpen.executor.budget import BudgetMeter, CompositeMeter
 from sharpen.executor.caller import Caller
 from sharpen.executor.current_run import current_run
-from sharpen.executor.memory import CallMemory
+from sharpen.executor.memory import CallMemory, Ledger
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.ports import CallTracer, ResponseCache, RunObserver, RunSink, RunStart
 from sharpen.executor.rendering import PromptRenderer
@@ -56,7 +57,9 @@ class ExecutionSession:
         self._own_meter = BudgetMeter(manifest.execution.budget)
         self.meter = CompositeMeter(self._own_meter, *([budget] if budget else []))
         self._sink = sink
-        self._cache = cache if manifest.execution.cache else None
+        self._cache = cache
+        self._ledger = Ledger()
+        self._judged = False
         self._observer = observer
         self._tracer = tracer
         self._rng = rng or random.Random()
@@ -102,9 +105,13 @@ class ExecutionSession:
         for stop in (self._stop, *self._run_stops):
             stop.stop(RunStatus.CANCELLED, reason)
 
-    async def caller_for(self, config: TargetConfig) -> Caller:
-        """A caller of any target, on this session's limits and budget. Opens the target on first use."""
-        return self._caller(await self._targets.open(config), self._stop)
+    async def caller_for(self, config: TargetConfig, payer: str = "") -> Caller:
+        """A caller of any target, on this session's limits and budget. Opens the target on first use.
+
+        ``payer``: whose answers those are that a process paid for before it died; they are charged again, once.
+        """
+        opened = await self._targets.open(config)
+        return self._caller(opened, self._stop, self._memory(opened, payer))
 
     async def run(
         self,
@@ -149,10 +156,15 @@ class ExecutionSession:
         told = current_run.set(start.run_id)
         try:
             run = Run(
-                start, cases, execution.repeats, self._runner(renderer, stop, max(1, pending)), stop,
+                start, cases, execution.repeats,
+                self._runner(renderer, stop, max(1, pending), start.run_id, finished is not None), stop,
                 self._sink, self._observer,
             )  # fmt: skip
-            return await run.execute(execution.concurrency, finished or {}, lambda: self._metadata(start, prompt))
+            result = await run.execute(execution.concurrency, finished or {}, lambda: self._metadata(start, prompt))
+            if self._cache and self._keeps_privately and result.status is RunStatus.COMPLETED:
+                with suppress(Exception):  # they are of no use any more, and harm nobody
+                    await self._cache.forget(start.run_id)
+            return result
         finally:
             current_run.reset(told)
             self._run_stops.discard(stop)
@@ -160,22 +172,43 @@ class ExecutionSession:
     async def _open_judges(self, assertions: Sequence[AssertionConfig]) -> None:
         for assertion in assertions:
             if isinstance(assertion, RubricAssertion):
+                self._judged = True
                 await self._targets.open(assertion.judge)
 
-    def _runner(self, renderer: PromptRenderer, stop: StopSignal, tasks: int) -> TaskRunner:
+    @property
+    def _keeps_privately(self) -> bool:
+        """Without a cache, answers are kept for their own run alone, while a judge may still be asked about them."""
+        return self._judged and not self.manifest.execution.cache
+
+    def _memory(self, opened: OpenTarget, payer: str, run_id: str = "", resumed: bool = False) -> CallMemory | None:
+        if self._cache is None:
+            return None
+        if self.manifest.execution.cache:
+            return CallMemory(self._cache, opened.keys, self._ledger, payer)
+        if self._keeps_privately and run_id:
+            return CallMemory(self._cache, opened.keys, self._ledger, payer, private=run_id, resumed=resumed)
+        return None
+
+    def _runner(self, renderer: PromptRenderer, stop: StopSignal, tasks: int, run_id: str, resumed: bool) -> TaskRunner:
         judges: dict[int, Caller] = {}
 
         def judge_caller(config: TargetConfig) -> Caller:
             opened = self._targets.find(config)
             if id(opened) not in judges:
-                judges[id(opened)] = self._caller(opened, stop, tasks, "the judge")
+                memory = self._memory(opened, f"{run_id} judge", run_id, resumed)
+                judges[id(opened)] = self._caller(opened, stop, memory, tasks, "the judge")
             return judges[id(opened)]
 
-        caller = self._caller(self._main, stop, tasks)
+        caller = self._caller(self._main, stop, self._memory(self._main, run_id, run_id, resumed), tasks)
         return TaskRunner(renderer, caller, self._grader, judge_caller, self.manifest.execution.repeats)
 
     def _caller(
-        self, opened: OpenTarget, stop: StopSignal, tasks: int | None = None, subject: str = "the target"
+        self,
+        opened: OpenTarget,
+        stop: StopSignal,
+        memory: CallMemory | None,
+        tasks: int | None = None,
+        subject: str = "the target",
     ) -> Caller:
         """A caller within a run of so many tasks; outside of any run (None) nothing can be aborted or watched."""
         execution = self.manifest.execution
@@ -187,7 +220,7 @@ class ExecutionSession:
             policy=self._policy,
             timeout_s=execution.timeout_s,
             max_tokens=opened.max_tokens,
-            memory=CallMemory(self._cache, opened.keys) if self._cache else None,
+            memory=memory,
             abort=None if tasks is None else AbortPolicy(tasks, execution.concurrency, subject),
             observer=None if tasks is None else self._observer,
             tracer=self._tracer,

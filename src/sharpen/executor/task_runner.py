@@ -40,7 +40,8 @@ class TaskRunner:
     @property
     def remembers(self) -> bool:
         """Answers may come from a cache, so tasks are worth starting although nothing may be spent any more."""
-        return self._caller.memory is not None
+        memory = self._caller.memory
+        return memory is not None and memory.may_know
 
     def task_id(self, case: Case, repeat: int) -> str:
         """``case``; when every case runs several times ``case#1``, ``case#2`` and so on."""

@@ -8,7 +8,7 @@
       └───── prompts ──< versions ──< aliases, alias_history
     optimizations                    what one `sharpen optimize` found; its runs name it as parent_run_id
     responses                        answers by content hash: the cache
-    searches                         optimizations under way, or cut off: enough to go on with
+    searches ──< search_calls        optimizations under way, or cut off: enough to go on with; calls of no run
     processes, locks, claims         who is at work, on which run, waiting for which answer
 
 Portable SQL only. Integer keys tie the big tables together; the names users see (run_id, case_id) are looked up.
@@ -128,6 +128,7 @@ run_cases = Table(
     _text("case_id", primary_key=True),
     Column("position", Integer, nullable=False),
     Column("case", Integer, ForeignKey("cases.id")),  # NULL: the run's inputs were never given to the store
+    Index(None, "run", "position"),
 )
 
 prompts = Table(
@@ -200,7 +201,8 @@ responses = Table(
     _text("model", optional=True),
     Column("execution_time", Double, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="1"),
-    _text("origin", optional=True),  # the task that paid for it, hashed
+    _text("origin", optional=True),  # the task that paid for it, hashed, and its process
+    Column("retried", Json),  # what the attempts before it used up; NULL: there were none
     Column("created_at", Moment),
     Index(None, "created_at"),
 )
@@ -212,6 +214,15 @@ searches = Table(
     _text("workflow_id"),
     Column("started_at", Moment, nullable=False),
     Column("manifest", Json, nullable=False),
+)
+
+search_calls = Table(
+    "search_calls",
+    metadata,
+    Column("search", ExactText, ForeignKey("searches.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("question"),  # hashed
+    Column("outcome", Json, nullable=False),
 )
 
 processes = Table(

@@ -15,8 +15,10 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("dataset_hash", sa.Text()))
     op.add_column("responses", sa.Column("attempts", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("responses", sa.Column("origin", sa.Text()))
+    op.add_column("responses", sa.Column("retried", sa.Text()))
     op.add_column("responses", sa.Column("created_at", sa.Text()))
     op.create_index("ix_responses_created_at", "responses", ["created_at"])
+    op.create_index("ix_run_cases_run", "run_cases", ["run", "position"])
     op.create_table(
         "searches",
         sa.Column("id", sa.Text(), nullable=False),
@@ -24,6 +26,17 @@ def upgrade() -> None:
         sa.Column("started_at", sa.Text(), nullable=False),
         sa.Column("manifest", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_searches"),
+    )
+    op.create_table(
+        "search_calls",
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["search"], ["searches.id"], name="fk_search_calls_search_searches", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("search", "number", name="pk_search_calls"),
     )
     op.create_table(
         "processes",
@@ -51,11 +64,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Back to the first schema; what only the new columns say is lost."""
-    for table in ("claims", "locks", "processes", "searches"):
+    for table in ("claims", "locks", "processes", "search_calls", "searches"):
         op.drop_table(table)
+    op.drop_index("ix_run_cases_run", "run_cases")
     op.drop_index("ix_responses_created_at", "responses")
     for table, columns in (
-        ("responses", ("created_at", "origin", "attempts")),
+        ("responses", ("created_at", "retried", "origin", "attempts")),
         ("runs", ("dataset_hash",)),
         ("results", ("failed_attempts", "limit_time", "queue_time")),
     ):
