@@ -24,5 +24,5 @@ def command(
     with wiring.open_store(store, plan) as opened, show.search_progress(quiet) as (progress, search):
         outcome = wiring.optimize_plan(loaded, opened, progress, search, progress.interrupted)
         store_option = wiring.store_option(opened)
-    show.optimization(outcome, loaded.cases, as_json, outputs, store_option)
+    show.optimization(outcome, loaded.sample, as_json, outputs, store_option)
     raise typer.Exit(wiring.optimize_exit_code(outcome, loaded.manifest))

@@ -24,5 +24,5 @@ def command(
         loaded, story = wiring.resume_run(run, opened, progress, progress.interrupted, overrides)
         goes_on = wiring.store_option(opened)
         aborted = wiring.abort_message(story.result, opened)
-    show.run(story, loaded.cases, as_json, outputs, goes_on, aborted)
+    show.run(story, loaded.sample, as_json, outputs, goes_on, aborted)
     raise typer.Exit(wiring.exit_code(story, loaded.manifest))

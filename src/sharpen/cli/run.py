@@ -25,5 +25,5 @@ def command(
         story = wiring.run_plan(loaded, opened, progress, progress.interrupted)
         goes_on = wiring.store_option(opened)
         aborted = wiring.abort_message(story.result, opened)
-    show.run(story, loaded.cases, as_json, outputs, goes_on, aborted)
+    show.run(story, loaded.sample, as_json, outputs, goes_on, aborted)
     raise typer.Exit(wiring.exit_code(story, loaded.manifest))

@@ -73,7 +73,7 @@ def show_run(
             show.optimization(outcome, cases, as_json, outputs, goes_on)
             return
         loaded, story = wiring.load_story(run, opened, overrides)
-    show.run(story, loaded.cases, as_json, outputs, goes_on, time=True)
+    show.run(story, loaded.sample, as_json, outputs, goes_on, time=True)
 
 
 @app.command("export")

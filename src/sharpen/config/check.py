@@ -1,14 +1,15 @@
-"""Does the plan fit its data? Pure: nothing is called, and the cases are read once, as a stream."""
+"""Does the plan fit its data? Nothing is called. Of a large data set its survey is asked, so that it is read once."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sharpen.config.assertions import AssertionPart, PluginAssertion, PythonAssertion, template_texts
-from sharpen.config.estimate import Estimate, Estimator, PriceOf, estimate
+from sharpen.config.case_set import NAMED, CaseSet
+from sharpen.config.estimate import Estimate, PriceOf, estimate
 from sharpen.config.files import display
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price
@@ -17,7 +18,7 @@ from sharpen.templating import environment, variables_of
 
 __all__ = ["Estimate", "PlanCheck", "VariableCheck", "check_plan", "check_variables", "estimate"]
 
-_NAMED_ROWS = 5
+_NAMED_ROWS = NAMED  # those that a survey knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +46,19 @@ def check_variables(manifest: RunManifest, cases: Iterable[Case]) -> VariableChe
     (``is defined``, ``default``) may be missing.
     """
     comparison = _Comparison(manifest)
-    for case in cases:
-        comparison.add(case)
+    if isinstance(cases, CaseSet) and cases.shapes is not None and not cases.own_assertions:
+        for shape in cases.shapes:  # the survey has looked at every case: what they have in common will do
+            comparison.add_shape(shape.names, shape.answered, shape.count, shape.first)
+    else:
+        for case in cases:
+            comparison.add(case)
     return comparison.result()
 
 
 def check_plan(manifest: RunManifest, cases: Iterable[Case], price: Price | PriceOf | None = None) -> PlanCheck:
-    """Variables, estimate and budget, in one pass over ``cases``. ``price``: see ``estimate``."""
-    comparison, estimator = _Comparison(manifest), Estimator(manifest, price)
-    for case in cases:
-        comparison.add(case)
-        estimator.add(case)
-    variables, expected = comparison.result(), estimator.result()
+    """Variables, estimate and budget. ``price``: see ``estimate``."""
+    cases = cases if isinstance(cases, Collection) else tuple(cases)
+    variables, expected = check_variables(manifest, cases), estimate(manifest, cases, price)
     return PlanCheck(variables.errors, (*variables.warnings, *_budget_warnings(manifest, expected)), expected)
 
 
@@ -88,19 +90,17 @@ def _source(manifest: RunManifest) -> str:
 
 @dataclass
 class _Need:
-    """A template's variables, and how many cases lack each, with the first of them by name."""
+    """A template's variables, and how many cases lack each, with the first of them by number and name."""
 
     key: str
     names: frozenset[str]
-    lacking: dict[str, list[str]] = field(default_factory=dict)
+    lacking: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, case_id: str, present: frozenset[str]) -> None:
+    def add(self, present: frozenset[str], count: int, first: Iterable[tuple[int, str]]) -> None:
         for name in self.names - present:
-            self.counts[name] = self.counts.get(name, 0) + 1
-            rows = self.lacking.setdefault(name, [])
-            if len(rows) < _NAMED_ROWS:
-                rows.append(case_id)
+            self.counts[name] = self.counts.get(name, 0) + count
+            self.lacking[name] = sorted([*self.lacking.get(name, ()), *first])[:_NAMED_ROWS]
 
 
 class _Comparison:
@@ -124,19 +124,25 @@ class _Comparison:
         ]
 
     def add(self, case: Case) -> None:
-        self.cases += 1
-        present = frozenset(case.vars)
-        for name in case.vars:
-            self.columns.setdefault(name)
-        self.prompt.add(case.id, present)
-        with_answer = present if case.expected is None else present | {"expected"}
-        for need in self.assertions:
-            need.add(case.id, with_answer)
+        with_answer = self.add_shape(tuple(case.vars), case.expected is not None, 1, [(self.cases + 1, case.id)])
         for index, assertion in enumerate(case.assertions):
             key = f"{case.id}.assertions.{index}.value"
             for name in sorted(self._needed_by(assertion, key) - with_answer):
                 message = f"{name!r} is no variable of this case; {suggest(name, with_answer)}"
                 self.problems.append(Problem(message, self.where, key))
+
+    def add_shape(
+        self, names: tuple[str, ...], answered: bool, count: int, first: Sequence[tuple[int, str]]
+    ) -> frozenset[str]:
+        """Cases with the same variables; what assertions of them may name."""
+        self.cases += count
+        present = frozenset(names)
+        self.columns.update(dict.fromkeys(names))
+        self.prompt.add(present, count, first)
+        with_answer = present | {"expected"} if answered else present
+        for need in self.assertions:
+            need.add(with_answer, count, first)
+        return with_answer
 
     def result(self) -> VariableCheck:
         for need in (self.prompt, *self.assertions):
@@ -152,7 +158,7 @@ class _Comparison:
             hint = f"; {suggest(name, known)}" if known else ""
             what = "no case has an 'expected'" if name == "expected" else f"variable {name!r} is in no case{hint}"
             return Problem(what, self.where, need.key)
-        rows = ", ".join(need.lacking[name])
+        rows = ", ".join(case_id for _, case_id in need.lacking[name])
         more = f" and {count - _NAMED_ROWS} more" if count > _NAMED_ROWS else ""
         what = "'expected'" if name == "expected" else f"variable {name!r}"
         return Problem(f"{what} is missing in {count} of {self.cases} cases: {rows}{more}", self.where, need.key)

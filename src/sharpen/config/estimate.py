@@ -1,9 +1,10 @@
 """What a plan will take, before anything is paid: calls, tokens, USD. Estimates, and said to be so.
 
 Prompt tokens are characters / 4, rounded up for each call: OpenAI's rule of thumb for English text
-(https://help.openai.com/en/articles/4936856), off by a factor of two for other languages and for code. Completion
-tokens are bounded by ``max_tokens`` of the target's parameters. A judge reads its rubric and one answer of that
-length. Retries are not foreseen, and neither are answers that the cache already holds.
+(https://help.openai.com/en/articles/4936856), off by a factor of two for other languages and for code. Of a data set
+of more than 10,000 cases, 1,000 drawn at random stand for all. Completion tokens are bounded by ``max_tokens`` of the
+target's parameters. A judge reads its rubric and one answer of that length. Retries are not foreseen, and neither are
+answers that the cache already holds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from sharpen.config.assertions import RubricAssertion
+from sharpen.config.case_set import CaseSet
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price
 from sharpen.errors import TemplateError
@@ -67,6 +69,14 @@ class Estimator:
         for assertion in (*self.manifest.assertions, *case.assertions):
             if isinstance(assertion, RubricAssertion):
                 self._add_judgement(assertion)
+
+    def scale_to(self, cases: int) -> None:
+        """As if there were so many cases like those that were counted."""
+        factor = cases / self.cases
+        self.prompt_tokens = round(self.prompt_tokens * factor)
+        self.judge_calls = round(self.judge_calls * factor)
+        self.judge_cost = None if self.judge_cost is None else self.judge_cost * factor
+        self.cases = cases
 
     def result(self) -> Estimate:
         """The sums, times the plan's repeats."""
@@ -137,8 +147,15 @@ def cost_of(price: Price | None, prompt_tokens: int, completion_tokens: int | No
 
 
 def estimate(manifest: RunManifest, cases: Iterable[Case], price: Price | PriceOf | None = None) -> Estimate:
-    """What running ``cases`` will take. ``cases`` may be a stream; it is read once."""
+    """What running ``cases`` will take. ``cases`` may be a stream; it is read once.
+
+    A large data set is judged by its sample, which is less rough than the tokens are; where cases have assertions of
+    their own, a judge's among them perhaps, every case is looked at.
+    """
     estimator = Estimator(manifest, price)
-    for case in cases:
+    whole = cases if isinstance(cases, CaseSet) and not cases.own_assertions else None
+    for case in whole.sample if whole else cases:
         estimator.add(case)
+    if whole:
+        estimator.scale_to(len(whole))
     return estimator.result()

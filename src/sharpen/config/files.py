@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sharpen.errors import PlanError, Problem
 
+_BUFFER = 1 << 18  # bytes; a data set is read from front to back
+
 
 def display(path: Path) -> str:
     """``path`` as a message shows it: relative when it lies under the working directory."""
@@ -63,17 +65,10 @@ def decode(data: bytes, path: Path, first_line: int = 1) -> str:
     return text
 
 
-def iter_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
-    """Line numbers (from 1) and lines with their ends, streamed; a line that is no text comes as its problem.
-
-    Raises ``PlanError`` when the file cannot be read.
-    """
+def iter_lines(path: Path) -> Iterator[bytes]:
+    """The lines with their ends, streamed. Raises ``PlanError`` when the file cannot be read."""
     try:
-        with path.open("rb") as file:
-            for number, data in enumerate(file, start=1):
-                try:
-                    yield number, decode(data, path, number)
-                except PlanError as error:
-                    yield number, error.problems[0]
+        with path.open("rb", buffering=_BUFFER) as file:
+            yield from file
     except OSError as error:
         raise PlanError(_unreadable(path, error)) from error

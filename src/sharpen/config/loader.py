@@ -11,10 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from sharpen.config.assertions import AssertionConfig
 from sharpen.config.base import resolve_path
-from sharpen.config.datasets import build_cases, collect, empty_problem, iter_cases, template_problems
+from sharpen.config.case_set import CaseSet
+from sharpen.config.datasets import build_cases, collect, empty_problem, template_problems
 from sharpen.config.documents import Document, KeyPath, parse
 from sharpen.config.explain import dotted, problems_of
 from sharpen.config.files import file_problem, read_text
+from sharpen.config.ids import Ids
 from sharpen.config.models import Case, DatasetConfig, RunManifest
 from sharpen.config.overrides import apply, parse_override
 from sharpen.config.prompt_files import ROLES, read_prompt, template_problem
@@ -46,7 +48,7 @@ def load_manifest(cls: type[Manifest], path: Path, overrides: Sequence[str] = ()
     plan.read_inline_cases()
     manifest = plan.validate(cls)
     plan.check_templates()
-    empty = plan.check_data()
+    empty = plan.check_data(manifest)
     if plan.problems:
         raise PlanError(plan.in_order())
     if empty:
@@ -191,7 +193,7 @@ class _Plan:
             return
         prefix: KeyPath = ("dataset",) if short else ("dataset", "cases")
         rows = (self._row(case, (*prefix, index)) for index, case in enumerate(cases))
-        built = list(build_cases(rows))
+        built = list(build_cases(rows, Ids()))
         found = [case for case in built if isinstance(case, Case)]
         wrong = collect(problem for problem in built if isinstance(problem, Problem))
         self.problems.extend(wrong)
@@ -222,16 +224,26 @@ class _Plan:
             path: KeyPath = ("assertions", index, "value")
             self.problems.extend(template_problems(assertion, self.where(path), dotted(path)))
 
-    def check_data(self) -> Problem | None:
-        """Read the whole data set; a data set without a case is told apart from wrong ones."""
+    def check_data(self, manifest: RunManifest | None) -> Problem | None:
+        """Read the whole data set; a data set without a case is told apart from wrong ones.
+
+        What is read stays with the manifest, if there is one, so that nobody need read it again to check it.
+        """
         try:
-            dataset = DatasetConfig.model_validate(self.data.get("dataset"), context={"base_dir": self.base_dir})
+            context = {"base_dir": self.base_dir}
+            dataset = (
+                manifest.dataset
+                if manifest
+                else DatasetConfig.model_validate(self.data.get("dataset"), context=context)
+            )
         except ValidationError:
             return None  # reported already
         at = self.where(("dataset", "path") if isinstance(self.data["dataset"], dict) else ("dataset",))
         try:
-            for _ in iter_cases(dataset):
-                pass
+            if manifest:
+                manifest.case_set()
+            else:
+                CaseSet.survey(dataset)
         except EmptyDatasetError:
             found = empty_problem(dataset)
             return found if found.where else replace(found, where=at)

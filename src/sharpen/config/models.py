@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
@@ -13,6 +13,9 @@ from sharpen.config.base import Float, Int, PlanPart, PlanPath, resolve_path
 from sharpen.config.prompts import PromptMessage, PromptTemplate
 from sharpen.config.rules import Thresholds
 from sharpen.config.targets import TargetConfig
+
+if TYPE_CHECKING:
+    from sharpen.config.case_set import CaseSet
 
 __all__ = [
     "Budget", "Case", "DatasetConfig", "ExecutionConfig", "OptimizeConfig", "PromptMessage", "PromptTemplate",
@@ -168,6 +171,20 @@ class OptimizeConfig(PlanPart):
         return (value,) if isinstance(value, str) else value
 
 
+class _Surveyed:
+    """The data set as it was last read, which says nothing about the plan: all of these are equal."""
+
+    __slots__ = ("cases",)
+
+    def __init__(self, cases: CaseSet | None = None) -> None:
+        self.cases = cases
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Surveyed)
+
+    __hash__ = None  # type: ignore[assignment] # mutable
+
+
 class RunManifest(PlanPart):
     """A whole test plan, ready to run: prompt read, cases at hand, every value checked."""
 
@@ -184,6 +201,7 @@ class RunManifest(PlanPart):
     optimize: OptimizeConfig = Field(default=OptimizeConfig(), description="How candidates are searched and proved.")
 
     _source: Path | None = PrivateAttr(default=None)
+    _surveyed: _Surveyed = PrivateAttr(default_factory=_Surveyed)
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -211,11 +229,22 @@ class RunManifest(PlanPart):
         """Where the plan stands (the working directory for a manifest built in Python)."""
         return self._source.parent if self._source else Path.cwd()
 
-    def iter_cases(self) -> Iterator[Case]:
-        """The cases in order, streamed from the file. Raises ``PlanError``, ``EmptyDatasetError``."""
-        from sharpen.config.datasets import iter_cases
+    def case_set(self) -> CaseSet:
+        """The cases as a collection, of which a large one is never in memory as a whole.
 
-        return iter_cases(self.dataset)
+        The first call reads and checks the whole data set, later ones only if its file has changed since. Raises
+        ``PlanError`` (``EmptyDatasetError``), ``MissingExtraError``.
+        """
+        from sharpen.config.case_set import CaseSet
+
+        known = self._surveyed.cases
+        if known is None or known.dataset is not self.dataset or known.changed:
+            known = self._surveyed.cases = CaseSet.survey(self.dataset)
+        return known
+
+    def iter_cases(self) -> Iterator[Case]:
+        """The cases in order; see ``case_set``. Raises ``PlanError``, ``EmptyDatasetError``."""
+        return iter(self.case_set())
 
     def with_prompt(self, prompt: PromptTemplate) -> Self:
         """The same plan with another prompt."""

@@ -11,14 +11,17 @@ import datetime
 import decimal
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from sharpen.config.documents import KeyPath, load_json, parse
-from sharpen.config.files import display, file_problem, iter_lines, read_text
+from sharpen.config.files import decode, display, file_problem, iter_lines, read_text
 from sharpen.config.models import DataFormat
 from sharpen.config.redact import show
 from sharpen.errors import MissingExtraError, PlanError, Problem
@@ -26,7 +29,7 @@ from sharpen.errors import MissingExtraError, PlanError, Problem
 _LARGEST_CELL = 64 * 1024 * 1024  # characters; the csv module's own limit of 131072 is short for documents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there may be a million, and a frozen one takes three times as long to make
 class Row:
     """One case as the user wrote it; ``where`` finds the place of a key path inside it, ``prefix`` leads to it."""
 
@@ -51,22 +54,68 @@ def read_rows(path: Path, format: DataFormat) -> Iterator[Row | Problem]:
 
 def _jsonl(path: Path) -> Iterator[Row | Problem]:
     name = display(path)
-    for number, line in iter_lines(path):
-        if isinstance(line, Problem):
-            yield line
-        elif line.strip():
-            yield _json_line(line.rstrip("\r\n"), f"{name}:{number}")
+    for number, line in enumerate(iter_lines(path), start=1):
+        data = _plain_json(line)
+        if data is not None:
+            yield _placed(data, f"{name}:{number}")
+        elif (row := _json_line(line, path, number, name)) is not None:
+            yield row
 
 
-def _json_line(line: str, where: str) -> Row | Problem:
+def _plain_json(line: bytes) -> Any | None:
+    r"""The value of a line that is beyond doubt; None for any other, which the careful look is for.
+
+    Parsers keep the last of two equal keys. Every key brings one ``":``, texts may only bring more (as ``\":``), so a
+    line with as many as its value has keys repeats none; white space before the colon would hide one.
+    """
     try:
-        data, repeated = load_json(line)
+        data = from_json(line, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
+        return None
+    spaced = b'" ' in line or b'"\t' in line or b'"\r' in line
+    if line.count(b'":') != _keys_in(data) or (spaced and _SPACED_COLON.search(line)):
+        return None
+    return data
+
+
+_SPACED_COLON = re.compile(rb'"[ \t\r]+:')
+
+
+def _keys_in(value: Any) -> int:
+    """The number of keys of all mappings in a JSON value."""
+    count = 0
+    if type(value) is dict:
+        count = len(value)
+        value = value.values()
+    elif type(value) is not list:
+        return 0
+    for item in value:
+        kind = type(item)
+        if kind is dict or kind is list:
+            count += _keys_in(item)
+    return count
+
+
+def _json_line(line: bytes, path: Path, number: int, name: str) -> Row | Problem | None:
+    """A line in full: what it holds, or what is wrong with it. None when it is blank."""
+    where = f"{name}:{number}"
+    try:
+        text = decode(line, path, number)
+        if not text.strip():
+            return None
+        data, repeated = load_json(text.rstrip("\r\n"))
+    except PlanError as error:
+        return error.problems[0]
     except json.JSONDecodeError as error:
         return Problem(f"not valid JSON: {error.msg} (column {error.colno})", where, expected="one JSON object a line")
     except ValueError as error:
         return Problem(f"not valid JSON: {error}", where)
     if repeated:
         return Problem(f"key {repeated[0]!r} stands twice", where, expected="every key once")
+    return _placed(data, where)
+
+
+def _placed(data: Any, where: str) -> Row:
     return Row(data, lambda _: where)
 
 
@@ -110,10 +159,8 @@ def _csv(path: Path) -> Iterator[Row | Problem]:
 
 
 def _text_lines(path: Path) -> Iterator[str]:
-    for _, line in iter_lines(path):
-        if isinstance(line, Problem):
-            raise PlanError(line)
-        yield line
+    for number, line in enumerate(iter_lines(path), start=1):
+        yield decode(line, path, number)
 
 
 def _header_problem(header: Sequence[str], where: str) -> Problem | None:
@@ -151,6 +198,8 @@ def _parquet(path: Path) -> Iterator[Row | Problem]:
 
 def _plain(value: Any) -> Any:
     """A Parquet value as JSON knows it: moments in ISO form, decimals as text, NaN as null."""
+    if value is None or type(value) is str:
+        return value
     match value:
         case float():
             return value if math.isfinite(value) else None
@@ -162,16 +211,17 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case dict():
             return {key: _plain(item) for key, item in value.items()}
-        case None | bool() | int() | str():
+        case bool() | int() | str():
             return value
         case _:
             raise ValueError(f"holds a value of type {type(value).__name__}")
 
 
-def _tabular(cells: Mapping[str, Any], where: str) -> Row:
-    case = {key: cells[key] for key in ("id", "expected") if key in cells}
-    case["vars"] = {key: value for key, value in cells.items() if key not in case}
-    return Row(case, lambda _: where)
+def _tabular(cells: dict[str, Any], where: str) -> Row:
+    """The columns are variables, but for ``id`` and ``expected``, which stand apart. Takes ``cells`` over."""
+    case: dict[str, Any] = {key: cells.pop(key) for key in ("id", "expected") if key in cells}
+    case["vars"] = cells
+    return _placed(case, where)
 
 
 _READERS: dict[DataFormat, Callable[[Path], Iterator[Row | Problem]]] = {

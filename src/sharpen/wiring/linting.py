@@ -39,7 +39,7 @@ def _lint(path: Path, fix: bool, overrides: Sequence[str] | None) -> PromptAnaly
         if fix:
             raise UserError(f"--fix mends prompt files, and {str(path)!r} is a plan; expected the prompt's own file")
         plan = load_plan(path, overrides)
-        return locate(analyze_plan(plan.manifest, plan.cases), prompt_of(plan.manifest), path.read_text("utf-8"))
+        return locate(analyze_plan(plan.manifest, plan.sample), prompt_of(plan.manifest), path.read_text("utf-8"))
     prompt = Prompt.of(read_prompt(path).template(), id=path.stem)
     if fix:
         prompt = _mend(path, prompt)

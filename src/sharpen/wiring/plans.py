@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from sharpen.config.case_set import CaseSet, sampled
 from sharpen.config.check import check_plan, check_variables
 from sharpen.config.documents import parse
 from sharpen.config.estimate import Estimate
@@ -24,11 +25,19 @@ PLAN_SUFFIXES = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlan:
-    """A manifest whose names all lead somewhere, its cases, and what is odd but no mistake."""
+    """A manifest whose names all lead somewhere, its cases, and what is odd but no mistake.
+
+    ``cases``: a tuple when they are in memory, else the data set's ``CaseSet``.
+    """
 
     manifest: RunManifest
-    cases: tuple[Case, ...]
+    cases: Collection[Case]
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def sample(self) -> Sequence[Case]:
+        """Cases in memory, for analysis and reports: all of a small data set, a random sample of a large one."""
+        return sampled(self.cases)
 
 
 def plan_path(subject: str) -> Path | None:
@@ -79,16 +88,17 @@ def _mistakes_of_the_rest(
     return ()
 
 
-def complete(manifest: RunManifest, cases: Sequence[Case] | None = None, *, thorough: bool = False) -> LoadedPlan:
+def complete(manifest: RunManifest, cases: Collection[Case] | None = None, *, thorough: bool = False) -> LoadedPlan:
     """Check a manifest's strategies and its prompt's variables; read its cases unless they are given."""
-    cases = tuple(manifest.iter_cases()) if cases is None else tuple(cases)
-    found = check_variables(manifest, cases)
+    subject = manifest.case_set() if cases is None else cases
+    found = check_variables(manifest, subject)
     problems = [*_strategy_problems(manifest), *found.errors]
     if thorough:
-        problems += check_readiness(manifest, cases).errors
+        problems += check_readiness(manifest, subject).errors
     if problems:
         raise PlanError(_with_lines(problems, manifest))
-    return LoadedPlan(manifest, cases, tuple(found.warnings))
+    held = subject.held if isinstance(subject, CaseSet) else tuple(subject)
+    return LoadedPlan(manifest, subject if held is None else held, tuple(found.warnings))
 
 
 def estimates(plan: LoadedPlan) -> tuple[Estimate, tuple[Problem, ...]]:

@@ -88,7 +88,7 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
     plan = load_plan(path, overrides)
     manifest = plan.manifest
     service = OptimizerService(ScoringRules.of(manifest.rules))
-    analysis = analyze_plan(manifest, plan.cases)
+    analysis = analyze_plan(manifest, plan.sample)
     runs = [
         run
         for run in store.runs.list(manifest.workflow_id, None)

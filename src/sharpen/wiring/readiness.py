@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sharpen.config.assertions import RubricAssertion
+from sharpen.config.case_set import CaseSet
 from sharpen.config.files import display
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.settings import api_key
@@ -21,9 +22,11 @@ class Readiness:
     warnings: tuple[Problem, ...]
 
 
-def check_readiness(manifest: RunManifest, cases: Sequence[Case]) -> Readiness:
+def check_readiness(manifest: RunManifest, cases: Collection[Case]) -> Readiness:
     """Compile every assertion and build every target, as a run would."""
     where = display(manifest.source) if manifest.source else ""
+    if isinstance(cases, CaseSet) and not cases.own_assertions:
+        cases = ()  # only a case's own assertions are looked at, and there are none
     errors = [_placed(problem, where) for problem in _of_assertions(manifest, cases)]
     warnings: list[Problem] = []
     for key, target in _targets(manifest, cases):
@@ -33,7 +36,7 @@ def check_readiness(manifest: RunManifest, cases: Sequence[Case]) -> Readiness:
     return Readiness(tuple(dict.fromkeys(errors)), tuple(dict.fromkeys(warnings)))
 
 
-def _of_assertions(manifest: RunManifest, cases: Sequence[Case]) -> Iterator[Problem]:
+def _of_assertions(manifest: RunManifest, cases: Collection[Case]) -> Iterator[Problem]:
     from sharpen.assertions.grading import Grader
 
     grader = Grader(base_dir=manifest.base_dir)
@@ -45,7 +48,7 @@ def _of_assertions(manifest: RunManifest, cases: Sequence[Case]) -> Iterator[Pro
             yield from error.problems
 
 
-def _targets(manifest: RunManifest, cases: Sequence[Case]) -> Iterator[tuple[str, TargetConfig]]:
+def _targets(manifest: RunManifest, cases: Collection[Case]) -> Iterator[tuple[str, TargetConfig]]:
     yield "target", manifest.target
     if manifest.optimize.rewriter is not None:
         yield "optimize.rewriter", manifest.optimize.rewriter

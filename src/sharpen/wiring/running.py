@@ -137,7 +137,7 @@ async def _run(
     with interruptible(draining(service, on_interrupt)):
         async with service.session(plan.manifest) as session:
             result = await session.run(plan.cases, run_id=run_id, finished=finished)
-    story = tell(plan.manifest, result, plan.cases, OptimizerService(ScoringRules.of(plan.manifest.rules)))
+    story = tell(plan.manifest, result, plan.sample, OptimizerService(ScoringRules.of(plan.manifest.rules)))
     if store is not None:
         store.decisions.save(result.run_id, story.decision)
     return story

@@ -93,7 +93,7 @@ async def open_bench(
             rewriter = manifest.optimize.rewriter
             yield Bench(
                 run_id=new_run_id(),
-                cases=plan.cases,
+                cases=tuple(plan.cases),  # the split needs them all at once
                 service=OptimizerService(ScoringRules.of(manifest.rules), search_observer),
                 versions=VersionManager(store.versions),
                 meter=session.meter,
