@@ -5,7 +5,8 @@
     SharpenError                      anything below; ``exit_code`` is what the command line exits with
     ├── UserError            (2)      what the user wrote is wrong; the message says where and what would be right
     │   ├── PlanError                 one or many Problems of a plan, its prompt or its data set
-    │   │   └── EmptyDatasetError     a data set without a single case
+    │   │   ├── EmptyDatasetError     a data set without a single case
+    │   │   └── OfflineError          local-only mode is on, and a target is elsewhere
     │   ├── TemplateError             a prompt or value that cannot be rendered
     │   ├── UnknownNameError          a name that stands in no table (strategy, assertion, run, version, …)
     │   ├── MissingExtraError         a feature whose optional dependency is not installed
@@ -13,7 +14,8 @@
     │   ├── NoTasksError              a report asked of a result that holds no task
     │   ├── VersionConflictError      a version that exists already, or an alias that moved meanwhile
     │   └── StoreError                a store that cannot be opened, written or understood
-    │       └── NotSavedError   (3)   a run had to stop because its results can no longer be saved
+    │       ├── NotSavedError   (3)   a run had to stop because its results can no longer be saved
+    │       └── LockedError           what another process is working on
     └── RunAborted           (3)      the whole run cannot go on (wrong key, unreachable server)
         └── BudgetExhausted           nothing may be spent any more
 """
@@ -89,6 +91,10 @@ class EmptyDatasetError(PlanError):
     """The data set holds no case, so there is nothing to run."""
 
 
+class OfflineError(PlanError):
+    """Local-only mode is on (``--offline``), and a target is not on this machine."""
+
+
 class TemplateError(UserError):
     """A template has a syntax error, names an unknown variable or does what the sandbox forbids."""
 
@@ -130,6 +136,10 @@ class NotSavedError(StoreError):
     """A run had to stop half way: what it pays for can no longer be saved (a full disk, a lost connection)."""
 
     exit_code = 3
+
+
+class LockedError(StoreError):
+    """Another process is working on it: a run, an optimization, the versions of a workflow."""
 
 
 class RunAborted(SharpenError):
