@@ -317,8 +317,10 @@ def test_outside_a_terminal_progress_is_a_line_now_and_then() -> None:
         progress.run_finished(make_run(run_id="r1"))
     assert screen.lines == [
         "triage: 10 tests",
-        "triage: 5/10, 60.0% passed · 0.6 calls/s · p95 252 ms · 8.0 s left · 270 tokens",
-        "triage: 10/10, 70.0% passed · 1.1 calls/s · p95 252 ms · 540 tokens · $0.0010",
+        "triage: 5/10, 60.0% passed · 8.0 s left · 0.6 calls/s · p95 252 ms · 1 retry (1 rate limit) · "
+        "$0.00050 · 270 tokens · 5 calls",
+        "triage: 10/10, 70.0% passed · 1.1 calls/s · p95 252 ms · 1 retry (1 rate limit) · "
+        "$0.0010 · 540 tokens · 10 calls",
     ]
 
 
@@ -327,9 +329,11 @@ def test_a_resumed_run_counts_what_was_finished_before() -> None:
     with RunProgress(screen.console, every_s=0, clock=clock) as progress:
         progress.run_started(start())
         clock.now += 1
+        finish(progress, 1, before=6)  # one answer in a second says nothing yet
+        clock.now += 1
         finish(progress, 1, before=7)
-    assert screen.lines[1].startswith("triage: 8/10, 75.0% passed · 1 calls/s")
-    assert "2.0 s left" in screen.lines[1]
+    assert screen.lines[1].startswith("triage: 7/10, 71.4% passed · 1 calls/s")
+    assert screen.lines[2].startswith("triage: 8/10, 75.0% passed · 2.0 s left · 1 calls/s")
 
 
 def test_runs_that_overlap_are_shown_as_one() -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from factories import STARTED, make_report, make_run, make_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factories import STARTED, make_report, make_run, make_task
 from sharpen.errors import ErrorKind
 from sharpen.executor.models import FailedAttempt, RunExecutionResult, TaskError, TaskResult, TaskStatus
 from sharpen.reporting import time_tables

@@ -61,7 +61,8 @@ def run(
 ) -> None:
     """A run's report on stdout and in files. ``store_option``: what later commands need to find it.
 
-    ``time``: people, too, are told where it went. Of a run that was ``aborted`` people see that message alone: raises ``RunAborted``.
+    ``time``: people, too, are told where it went. Of a run that was ``aborted`` people see that message alone: raises
+    ``RunAborted``.
     """
     for path in outputs:
         write_output(path, RunOutput(story.result, story.report, story.decision, cases))

@@ -21,6 +21,8 @@ def summary(found: TimeBreakdown) -> str:
     if not found.tasks:
         return "Nothing was called."
     text = f"{time_of(found.wall_s)} passed"
+    if not found.wall_s:
+        return f"The run did not come to its end; its tests took {time_of(found.task_s)} between them."
     if found.concurrency is None:
         return f"{text} since the run was last resumed; its tests took {time_of(found.task_s)} between them."
     of = f" of {found.allowed:,} allowed" if found.allowed is not None else ""
