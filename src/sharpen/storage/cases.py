@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Dialect, select
 
 from sharpen.config.models import Case
 from sharpen.storage import schema
+from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
 from sharpen.storage.lookup import find_run
 from sharpen.storage.records import StoredCase
-from sharpen.storage.types import to_json
-from sharpen.storage.upsert import insert_or_keep
+from sharpen.storage.types import exact_json, exact_text, to_json
 
 _CASES, _LINKS = schema.cases.c, schema.run_cases.c
 
@@ -43,22 +43,37 @@ class CaseRepository:
             return {row.case_id: StoredCase(id=row.case_id, vars=row.vars, expected=row.expected) for row in found}
 
 
+class CaseInserts:
+    """The statements that give a run its cases."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._cases = BulkInsert(schema.cases, dialect, ("content_hash", "case_id", "vars", "expected"), keep=True)
+        self._links = BulkInsert(
+            schema.run_cases,
+            dialect,
+            ("run", "case_id", "position", "case"),
+            expressions={"case": "(SELECT id FROM cases WHERE content_hash = ?)"},
+        )
+
+    def execute(self, connection: Connection, run: int, placed: Sequence[tuple[int, Case]]) -> None:
+        """Store cases that are new, and give a run these cases at these positions."""
+        hashed = [(content_hash(case), position, case) for position, case in placed]
+        self._cases.execute(
+            connection,
+            [(key, exact_text(case.id), exact_json(case.vars), exact_json(case.expected)) for key, _, case in hashed],
+        )
+        self._links.execute(connection, [(run, exact_text(case.id), position, key) for key, position, case in hashed])
+
+
 def attach_cases(connection: Connection, run: int, cases: Iterable[Case]) -> None:
     """Store cases that are new, and tie them to a run that lists their ids."""
-    wanted = set(connection.execute(select(_LINKS.case_id).where(_LINKS.run == run)).scalars())
-    rows = [
-        {"content_hash": content_hash(case), "case_id": case.id, "vars": case.vars, "expected": case.expected}
-        for case in cases
-        if case.id in wanted
-    ]
-    if not rows:
-        return
-    connection.execute(insert_or_keep(connection.dialect.name, schema.cases), rows)
-    same = select(_CASES.id).where(_CASES.content_hash == bindparam("by_hash")).scalar_subquery()
-    link = update(schema.run_cases).where(_LINKS.run == run, _LINKS.case_id == bindparam("by_case")).values(case=same)
-    connection.execute(link, [{"by_hash": row["content_hash"], "by_case": row["case_id"]} for row in rows])
+    listed = select(_LINKS.case_id, _LINKS.position).where(_LINKS.run == run)
+    positions = {row.case_id: row.position for row in connection.execute(listed)}
+    placed = [(positions[case.id], case) for case in cases if case.id in positions]
+    CaseInserts(connection.dialect).execute(connection, run, placed)
 
 
 def content_hash(case: Case) -> str:
-    """SHA-256 (hex) of id, variables and expected answer."""
-    return hashlib.sha256(to_json([case.id, case.vars, case.expected]).encode(errors="surrogatepass")).hexdigest()
+    """SHA-256 of id, variables and expected answer; its first 128 bits (hex), for there is no adversary here."""
+    text = to_json([case.id, case.vars, case.expected])
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -1,9 +1,10 @@
 """A store's URL → a database that can be read and written, with every failure in the user's words.
 
-Durability on SQLite: write-ahead log with ``synchronous=FULL``. What was committed survives ``kill -9`` of this
-process and also a power failure (as far as the disk keeps what it has confirmed). Each commit therefore waits for the
-disk, a few milliseconds; ``writer`` makes many results share one commit, so that throughput does not suffer.
-``synchronous=NORMAL`` would survive ``kill -9`` too, and lose the last paid results when the power fails.
+Durability on SQLite: a write-ahead log. A transaction of ``write()`` survives ``kill -9`` of this process and also a
+power failure when the block ends (``synchronous=FULL``). One of ``write(quick=True)`` survives ``kill -9`` when the
+block ends, and a power failure after the next ``sync()`` (``synchronous=NORMAL`` and see ``disk_sync``): many results
+share one wait for the disk, and the next call need not wait for it. All this as far as the disk keeps what it has
+confirmed. Every other database is durable with each commit, as its server is set up.
 Readers see the last commit and never wait for a writer, nor a writer for them.
 """
 
@@ -19,7 +20,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from sharpen.errors import StoreError
-from sharpen.storage.failures import BUSY_TIMEOUT_S, hide_password, translated
+from sharpen.storage.disk_sync import WalSync
+from sharpen.storage.failures import BUSY_TIMEOUT_S, StoreUnavailableError, hide_password, translated
 
 EXAMPLES = "sqlite:///path/to/store.db or postgresql+psycopg://user@host/database"
 
@@ -30,6 +32,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.name = engine.url.render_as_string(hide_password=True)
+        self._log: WalSync | None = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -42,19 +45,37 @@ class Database:
             raise StoreError(f"store {self.name} holds a record that cannot be understood: {said}") from error
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, quick: bool = False) -> Iterator[Connection]:
         """A transaction that may write; committed at the end of the block, rolled back when it raises.
 
-        On SQLite it takes the write lock at once: a lock that is taken over later can fail without waiting.
-        Raises ``StoreError``.
+        ``quick``: durable against power failures only after the next ``sync()``. On SQLite it takes the write lock at
+        once: a lock that is taken over later can fail without waiting. Raises ``StoreError``.
         """
+        synchronous = "NORMAL" if quick and self._log else "FULL"
         with translated(self.name), self.engine.connect() as connection:
-            connection = connection.execution_options(sharpen_write=True)
+            connection = connection.execution_options(sharpen_write=synchronous)
             with connection.begin():
                 yield connection
 
+    def sync(self) -> None:
+        """Return when every commit so far would survive a power failure. Raises ``StoreUnavailableError``."""
+        if self._log is None:  # then each commit was durable by itself
+            return
+        try:
+            self._log.sync()
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"store {self.name}: its disk did not confirm what was written: {error.strerror or error}"
+            ) from error
+
+    def logs_ahead(self, file: Path) -> None:
+        """The database is an SQLite file with a write-ahead log."""
+        self._log = WalSync(file)
+
     def close(self) -> None:
         """Close every connection; the last one folds SQLite's log into the file."""
+        if self._log:
+            self._log.close()
         self.engine.dispose()
 
 
@@ -69,7 +90,8 @@ def connect(url: str) -> Database:
         _prepare_file(parsed)
         _configure_sqlite(database.engine)
         try:
-            _switch_to_wal(database)
+            if file := _switch_to_wal(database):
+                database.logs_ahead(file)
         except BaseException:
             database.close()
             raise
@@ -129,22 +151,25 @@ def _configure_sqlite(engine: Engine) -> None:
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver would begin transactions late, and none at all for DDL
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=FULL")
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("sharpen_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        synchronous = connection.get_execution_options().get("sharpen_write")
+        if synchronous:
+            connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if synchronous else "BEGIN")
 
 
-def _switch_to_wal(database: Database) -> None:
-    """Write-ahead log: a property of the file. SQLite does not wait for other openers here, so we do."""
+def _switch_to_wal(database: Database) -> Path | None:
+    """Write-ahead log: a property of the file, which is returned where it has one now.
+
+    SQLite does not wait for other openers here, so we do.
+    """
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
             with translated(database.name), database.engine.connect() as connection:
-                _write_ahead(connection)
-                return
+                return _write_ahead(connection)
         except Exception as error:
             locked = "locked" in str(error)
             if not locked or time.monotonic() > deadline:
@@ -152,11 +177,16 @@ def _switch_to_wal(database: Database) -> None:
             time.sleep(0.01)
 
 
-def _write_ahead(connection: Connection) -> None:
-    """Past SQLAlchemy, which would begin a transaction first; what the driver raises is wrapped as it would do."""
+def _write_ahead(connection: Connection) -> Path | None:
+    """The database's file; None where a write-ahead log is not to be had (some network file systems).
+
+    Past SQLAlchemy, which would begin a transaction first; what the driver raises is wrapped as it would do.
+    """
     try:
         raw = connection.connection.cursor()
-        if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            raw.execute("PRAGMA journal_mode=WAL")
+        mode = raw.execute("PRAGMA journal_mode").fetchone()[0]
+        if mode != "wal":
+            mode = raw.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        return Path(raw.execute("PRAGMA database_list").fetchone()[2]) if mode == "wal" else None
     except sqlite3.Error as error:  # a full disk, a directory that cannot be written
         raise exc.OperationalError("PRAGMA journal_mode=WAL", None, error) from error

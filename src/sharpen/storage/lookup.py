@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, select
+from sqlalchemy import Column, Connection, Row, select, true, union
 
 from sharpen.errors import UnknownNameError, UserError
 from sharpen.storage import schema
@@ -22,6 +22,34 @@ def find_run(connection: Connection, ref: str) -> Row[Any]:
 def find_optimization(connection: Connection, ref: str) -> Row[Any]:
     """The optimization's row. Raises as ``find_run`` does."""
     return _find(connection, "optimization", schema.optimizations.c.id, ref)
+
+
+def find_begun(connection: Connection, ref: str) -> tuple[str, str]:
+    """("run" or "optimization", id) of what a user began and ``ref`` names or begins; a step of a search is a run.
+
+    An optimization's id begins those of its steps, which are told apart only when nothing else begins so. Raises as
+    ``find_run`` does.
+    """
+    ids = {
+        "optimization": union(select(schema.optimizations.c.id), select(schema.searches.c.id)).subquery().c.id,
+        "run": schema.runs.c.run_id,
+    }
+    for kind, column in ids.items():
+        if connection.execute(select(column).where(column == ref)).first() is not None:
+            return kind, ref
+    own = {"optimization": true(), "run": schema.runs.c.parent_run_id.is_(None)}
+    begun = [
+        (kind, found)
+        for kind, column in ids.items()
+        if ref
+        for found in connection.execute(
+            select(column).where(column.startswith(ref, autoescape=True), own[kind]).limit(2)
+        ).scalars()
+    ]
+    if len(begun) > 1:
+        first, second = (found for _, found in begun[:2])
+        raise UserError(f"{ref!r} is ambiguous: {first!r} and {second!r} begin so; type more of it")
+    return begun[0] if begun else ("run", find_run(connection, ref).run_id)
 
 
 def _find(connection: Connection, what: str, column: Column[str], ref: str) -> Row[Any]:

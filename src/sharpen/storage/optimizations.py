@@ -10,6 +10,7 @@ from sharpen.storage import schema
 from sharpen.storage.engine import Database
 from sharpen.storage.lookup import find_optimization
 from sharpen.storage.results import read_results
+from sharpen.storage.searches import drop_search
 from sharpen.storage.upsert import insert_or_replace
 
 _TABLE = schema.optimizations.c
@@ -31,7 +32,10 @@ class OptimizationRepository:
         self._database = database
 
     def save(self, outcome: OptimizationOutcome) -> None:
-        """Keep an outcome. Task results of runs that the store holds are not stored a second time."""
+        """Keep an outcome. Task results of runs that the store holds are not stored a second time.
+
+        A search that came to its end is no longer under way; one that was stopped can go on.
+        """
         document = outcome.model_dump(mode="json")
         with self._database.write() as connection:
             for field in _RUN_FIELDS:
@@ -47,6 +51,8 @@ class OptimizationRepository:
                     "outcome": document,
                 },
             )
+            if outcome.stop_reason is None:
+                drop_search(connection, outcome.run_id)
 
     def get(self, ref: str) -> OptimizationOutcome:
         """The outcome whose id is ``ref`` or, when only one does, begins with it.

@@ -35,6 +35,25 @@ class RunRecord(RunSummary):
     case_ids: tuple[str, ...] = ()
 
 
+class SearchRecord(Record):
+    """An optimization under way, or cut off: the plan it began with, enough to go on."""
+
+    id: str
+    workflow_id: str
+    started_at: AwareDatetime
+    manifest: dict[str, Any] = Field(default_factory=dict)
+    dataset_hash: str | None = None
+
+
+class Spending(Record):
+    """What was spent. ``cost`` in USD, without that of the ``unpriced_calls``."""
+
+    calls: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    unpriced_calls: int = 0
+
+
 class StoredCase(Record):
     """A case's inputs, as a run had them."""
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select
 
+from sharpen.config.models import Case
 from sharpen.errors import ErrorKind
 from sharpen.executor.models import TaskResult
 from sharpen.storage import schema
+from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
 from sharpen.storage.lookup import find_run
-from sharpen.storage.task_rows import from_row, to_row
-from sharpen.storage.upsert import insert_or_replace
+from sharpen.storage.task_rows import COLUMNS, from_row, to_values
 
 _RESULTS, _CASES = schema.results.c, schema.run_cases.c
 
@@ -35,17 +36,67 @@ class ResultRepository:
     def count(self, run_id: str) -> int:
         """How many results are saved. Raises ``UnknownNameError``."""
         with self._database.read() as connection:
-            run = find_run(connection, run_id).id
-            return connection.execute(select(func.count()).where(_RESULTS.run == run)).scalar_one()
+            return count_results(connection, find_run(connection, run_id).id)
 
-    def finished(self, run_id: str) -> dict[tuple[str, int], TaskResult]:
-        """What a resumed run need not repeat, by case id and repeat.
+    def finished(self, run_id: str) -> FinishedResults:
+        """What a resumed run need not repeat. Raises ``UnknownNameError``."""
+        with self._database.read() as connection:
+            return FinishedResults(self._database, find_run(connection, run_id).id)
 
-        Finished is what ran to an end, good or bad: succeeded, failed, timeout, error. Not finished are cancelled
-        tasks, and errors that were no fault of the case (no connection, wrong key, rate limit exhausted): whoever
-        resumes has removed that cause, and wants these asked again. Raises ``UnknownNameError``.
+
+    def spent(self, run_id: str) -> Spending:
+        """What the saved results of a run cost, those included that are asked again. Raises ``UnknownNameError``.
+
+        Not counted is a task that was answered and not judged to an end: what it paid for is remembered, and counted
+        when the resumed run takes it over.
         """
-        return {(result.case_id, result.repeat): result for result in self.list(run_id) if is_finished(result)}
+        over = or_(_RESULTS.status != TaskStatus.CANCELLED.value, _RESULTS.output.is_(None))
+        over = and_(over, or_(_RESULTS.error_kind.is_(None), _RESULTS.error_kind.not_in(SYSTEMIC), _RESULTS.output.is_(None)))
+        paid = _RESULTS.attempts > 0
+        judge = _RESULTS.judge_calls > 0
+        sums = select(
+            func.sum(_RESULTS.attempts + _RESULTS.judge_calls),
+            func.sum(case((paid, _RESULTS.total_tokens), else_=0) + _RESULTS.judge_tokens),
+            func.sum(func.coalesce(_RESULTS.cost, 0.0) + func.coalesce(_RESULTS.judge_cost, 0.0)),
+            func.sum(case((and_(paid, _RESULTS.cost.is_(None)), 1), else_=0))
+            + func.sum(case((and_(judge, _RESULTS.judge_cost.is_(None)), _RESULTS.judge_calls), else_=0)),
+        ).where(over)
+        with self._database.read() as connection:
+            run = find_run(connection, run_id).id
+            calls, tokens, cost, unpriced = connection.execute(sums.where(_RESULTS.run == run)).one()
+        return Spending(calls=calls or 0, tokens=tokens or 0, cost=cost or 0.0, unpriced_calls=unpriced or 0)
+
+
+class FinishedResults(Mapping[tuple[str, int], TaskResult]):
+    """The results of a run that are no longer worth a call, by case id and repeat; read as they are asked for.
+
+    Finished is what ran to an end, good or bad: succeeded, failed, timeout, error. Not finished are cancelled tasks,
+    and errors that were no fault of the case (no connection, wrong key, rate limit exhausted): whoever resumes has
+    removed that cause, and wants these asked again.
+    """
+
+    def __init__(self, database: Database, run: int) -> None:
+        self._database = database
+        self._run = run
+
+    def of(self, cases: Sequence[Case]) -> dict[tuple[str, int], TaskResult]:
+        """Those of some cases, in one query."""
+        return self._read(_RESULTS.case_id.in_([case.id for case in cases]))
+
+    def __getitem__(self, key: tuple[str, int]) -> TaskResult:
+        return self._read(_RESULTS.case_id == key[0], _RESULTS.repeat == key[1])[key]
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self, *where: Any) -> dict[tuple[str, int], TaskResult]:
+        query = select(schema.results).where(_RESULTS.run == self._run, *where)
+        with self._database.read() as connection:
+            results = map(from_row, connection.execute(query))
+            return {(result.case_id, result.repeat): result for result in results if is_finished(result)}
 
 
 def is_finished(result: TaskResult) -> bool:
@@ -53,10 +104,10 @@ def is_finished(result: TaskResult) -> bool:
     return result.status.completed and (result.error is None or result.error.kind not in SYSTEMIC)
 
 
-def results_query(run: int, *more: Any) -> Select[Any]:
-    """A run's result rows in case order, then repeat; ``more`` columns beside them. Cases of no order come last."""
+def results_query(run: int, *columns: Any) -> Select[Any]:
+    """A run's result rows in case order, then repeat. Cases of no order come last."""
     return (
-        select(schema.results, *more)
+        select(*(columns or schema.results.columns))
         .outerjoin(schema.run_cases, and_(_CASES.run == _RESULTS.run, _CASES.case_id == _RESULTS.case_id))
         .where(_RESULTS.run == run)
         .order_by(_CASES.position.nulls_last(), _RESULTS.case_id, _RESULTS.repeat)
@@ -68,14 +119,23 @@ def read_results(connection: Connection, run: int) -> Iterator[TaskResult]:
     return map(from_row, connection.execute(results_query(run)))
 
 
+def count_results(connection: Connection, run: int) -> int:
+    """How many results of a run are saved."""
+    return connection.execute(select(func.count()).where(_RESULTS.run == run)).scalar_one()
+
+
+def insert_results(connection: Connection) -> BulkInsert:
+    """The statement that saves results; one that is saved again replaces the earlier one."""
+    return BulkInsert(schema.results, connection.dialect, COLUMNS)
+
+
 def save_missing(connection: Connection, run: int, results: Iterable[TaskResult]) -> None:
     """Save results that never came through ``save_result``: mostly cancelled ones. Completed ones stay as they are."""
     saved = select(_RESULTS.case_id, _RESULTS.repeat).where(_RESULTS.run == run)
     stored = {tuple(row) for row in connection.execute(saved)}
     rows = [
-        to_row(run, result)
+        to_values(run, result)
         for result in results
         if not result.status.completed or (result.case_id, result.repeat) not in stored
     ]
-    if rows:
-        connection.execute(insert_or_replace(connection.dialect.name, schema.results), rows)
+    insert_results(connection).execute(connection, rows)

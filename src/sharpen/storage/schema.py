@@ -214,6 +214,7 @@ searches = Table(
     _text("workflow_id"),
     Column("started_at", Moment, nullable=False),
     Column("manifest", Json, nullable=False),
+    _text("dataset_hash", optional=True),
 )
 
 search_calls = Table(

@@ -10,12 +10,15 @@ from sharpen.config.models import Case
 from sharpen.storage.cases import CaseRepository
 from sharpen.storage.decisions import DecisionRepository
 from sharpen.storage.engine import Database, connect
+from sharpen.storage.locks import LockRepository
 from sharpen.storage.migrate import ensure_current
 from sharpen.storage.optimizations import OptimizationRepository
+from sharpen.storage.ownership import Ownership
 from sharpen.storage.prompts import PromptRepository
 from sharpen.storage.responses import ResponseRepository
 from sharpen.storage.results import ResultRepository
 from sharpen.storage.runs import RunRepository
+from sharpen.storage.searches import SearchRepository
 from sharpen.storage.sink import StoreSink
 from sharpen.storage.versions import StoredVersionRepository
 from sharpen.storage.writer import Writer
@@ -31,6 +34,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._writer = Writer(database)
+        self._ownership = Ownership(database)
         self.runs = RunRepository(database)
         self.results = ResultRepository(database)
         self.cases = CaseRepository(database)
@@ -38,7 +42,9 @@ class Store:
         self.versions = StoredVersionRepository(database)
         self.decisions = DecisionRepository(database)
         self.optimizations = OptimizationRepository(database)
-        self.responses = ResponseRepository(database, self._writer)
+        self.searches = SearchRepository(database)
+        self.responses = ResponseRepository(database, self._writer, self._ownership)
+        self.locks = LockRepository(database, self._ownership)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -66,12 +72,13 @@ class Store:
 
     def sink(self, cases: Iterable[Case] = ()) -> StoreSink:
         """A ``RunSink`` that writes here. With ``cases``, the runs' inputs are stored too."""
-        return StoreSink(self._writer, self._database.engine.dialect.name, cases)
+        return StoreSink(self._writer, self._database, cases)
 
     def close(self) -> None:
         """Finish pending writes and close every connection. Idempotent."""
         self._writer.close()
         self.responses.close()
+        self._ownership.close()
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -2,61 +2,112 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
+from pydantic import TypeAdapter
 
 from sharpen.assertions.base import AssertionResult
 from sharpen.errors import ErrorKind
 from sharpen.executor.models import FailedAttempt, JudgeUsage, TaskError, TaskResult, TaskStatus
+from sharpen.storage import schema
+from sharpen.storage.types import exact_json, exact_text
 
-_PLAIN = (
-    "case_id", "repeat", "output", "finish_reason", "score", "execution_time", "wait_time", "attempts",
-    "prompt_tokens", "completion_tokens", "total_tokens", "cost", "saved_cost", "cached", "queue_time", "limit_time",
-)  # fmt: skip
+COLUMNS = tuple(column.name for column in schema.results.columns)
+"""The order of ``to_values`` and of what ``from_row`` reads."""
+
+_ASSERTIONS = TypeAdapter(tuple[AssertionResult, ...])
+_ATTEMPTS = TypeAdapter(tuple[FailedAttempt, ...])
+_NO_JUDGE = JudgeUsage()
 
 
-def to_row(run: int, result: TaskResult) -> dict[str, Any]:
-    """The row of a result of the run with key ``run``."""
-    row: dict[str, Any] = {name: getattr(result, name) for name in _PLAIN}
+def to_values(run: int, result: TaskResult) -> tuple[Any, ...]:
+    """The row of a result of the run with key ``run``, in the order of ``COLUMNS``, as the driver takes it."""
     error, judge = result.error, result.judge
-    row.update(
-        run=run,
-        task_id=None if result.task_id == _usual_task_id(result.case_id, result.repeat) else result.task_id,
-        status=result.status.value,
-        assertions=[a.model_dump(exclude_defaults=True) for a in result.assertion_results] or None,
-        error_kind=error.kind.value if error else None,
-        error_message=error.message if error else None,
-        error_http_status=error.http_status if error else None,
-        error_retryable=error.retryable if error else None,
-        judge_calls=judge.calls,
-        judge_tokens=judge.tokens,
-        judge_cost=judge.cost,
-        failed_attempts=[a.model_dump(mode="json", exclude_defaults=True) for a in result.failed_attempts] or None,
+    usual = result.task_id == _usual_task_id(result.case_id, result.repeat)
+    return (
+        run,
+        exact_text(result.case_id),
+        result.repeat,
+        None if usual else exact_text(result.task_id),
+        result.status.value,
+        exact_text(result.output),
+        exact_text(result.finish_reason),
+        result.score,
+        result.execution_time,
+        result.wait_time,
+        result.attempts,
+        result.prompt_tokens,
+        result.completion_tokens,
+        result.total_tokens,
+        result.cost,
+        result.saved_cost,
+        result.cached,
+        _dumped(_ASSERTIONS, result.assertion_results),
+        error.kind.value if error else None,
+        exact_text(error.message) if error else None,
+        error.http_status if error else None,
+        error.retryable if error else None,
+        judge.calls,
+        judge.tokens,
+        judge.cost,
+        result.queue_time,
+        result.limit_time,
+        _dumped(_ATTEMPTS, result.failed_attempts),
     )
-    return row
 
 
-def from_row(row: Row[Any]) -> TaskResult:
-    """The result that ``to_row`` was given."""
-    values, error = row._mapping, None
-    task_id = values["task_id"]
-    if values["error_kind"] is not None:
+def from_row(row: Sequence[Any]) -> TaskResult:
+    """The result that ``to_values`` was given, from a row of ``COLUMNS`` (more may follow) as the schema reads it."""
+    (
+        _run, case_id, repeat, task_id, status, output, finish_reason, score, execution_time, wait_time, attempts,
+        prompt_tokens, completion_tokens, total_tokens, cost, saved_cost, cached, assertions,
+        error_kind, error_message, http_status, retryable, judge_calls, judge_tokens, judge_cost,
+        queue_time, limit_time, failed_attempts,
+    ) = row[: len(COLUMNS)]  # fmt: skip
+    error = None
+    if error_kind is not None:
         error = TaskError(
-            kind=ErrorKind(values["error_kind"]),
-            message=values["error_message"],
-            http_status=values["error_http_status"],
-            retryable=values["error_retryable"],
+            kind=ErrorKind(error_kind), message=error_message, http_status=http_status, retryable=retryable
         )
+    judge = JudgeUsage(calls=judge_calls, tokens=judge_tokens, cost=judge_cost)
     return TaskResult(
-        **{name: values[name] for name in _PLAIN},
-        task_id=_usual_task_id(values["case_id"], values["repeat"]) if task_id is None else task_id,
-        status=TaskStatus(values["status"]),
-        assertion_results=tuple(AssertionResult.model_validate(a) for a in values["assertions"] or ()),
+        task_id=_usual_task_id(case_id, repeat) if task_id is None else task_id,
+        case_id=case_id,
+        status=TaskStatus(status),
+        repeat=repeat,
+        execution_time=execution_time,
+        wait_time=wait_time,
+        attempts=attempts,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        total_tokens=total_tokens,
+        cost=cost,
+        saved_cost=saved_cost,
+        output=output,
+        finish_reason=finish_reason,
+        score=score,
+        assertion_results=_ASSERTIONS.validate_python(assertions) if assertions else (),
         error=error,
-        failed_attempts=tuple(FailedAttempt.model_validate(a) for a in values["failed_attempts"] or ()),
-        judge=JudgeUsage(calls=values["judge_calls"], tokens=values["judge_tokens"], cost=values["judge_cost"]),
+        cached=cached,
+        judge=_NO_JUDGE if judge == _NO_JUDGE else judge,
+        queue_time=queue_time,
+        limit_time=limit_time,
+        failed_attempts=_ATTEMPTS.validate_python(failed_attempts) if failed_attempts else (),
     )
+
+
+def _dumped(adapter: TypeAdapter[Any], records: tuple[Any, ...]) -> str | None:
+    """What ``Json`` would store for a list of records, defaults left out; None for none."""
+    if not records:
+        return None
+    try:
+        text = adapter.dump_json(records, exclude_defaults=True)
+        if b"null" not in text:  # else perhaps an infinite weight, which is written so
+            return text.decode()
+    except ValueError:  # a lone surrogate in a reason
+        pass
+    return exact_json([record.model_dump(mode="json", exclude_defaults=True) for record in records])
 
 
 def _usual_task_id(case_id: str, repeat: int) -> str:

@@ -24,14 +24,24 @@ class ExactText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or not (value.startswith("\x01") or "\x00" in value or _has_surrogate(value)):
-            return value
-        return _ESCAPED + json.dumps(value)
+        return exact_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         if value is None or not value.startswith(_ESCAPED):
             return value
         return str(json.loads(value[len(_ESCAPED) :]))
+
+
+def exact_text(value: str | None) -> str | None:
+    """What ``ExactText`` stores for a text."""
+    if value is None or not (value.startswith("\x01") or "\x00" in value or _has_surrogate(value)):
+        return value
+    return _ESCAPED + json.dumps(value)
+
+
+def exact_json(value: Any) -> str | None:
+    """What ``Json`` stores for a value."""
+    return None if value is None else exact_text(to_json(value))
 
 
 def _has_surrogate(text: str) -> bool:

@@ -18,13 +18,14 @@ def upgrade() -> None:
     op.add_column("responses", sa.Column("retried", sa.Text()))
     op.add_column("responses", sa.Column("created_at", sa.Text()))
     op.create_index("ix_responses_created_at", "responses", ["created_at"])
-    op.create_index("ix_run_cases_run", "run_cases", ["run", "position"])
+    op.create_index("ix_run_cases_run_position", "run_cases", ["run", "position"])
     op.create_table(
         "searches",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("workflow_id", sa.Text(), nullable=False),
         sa.Column("started_at", sa.Text(), nullable=False),
         sa.Column("manifest", sa.Text(), nullable=False),
+        sa.Column("dataset_hash", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_searches"),
     )
     op.create_table(
@@ -66,7 +67,7 @@ def downgrade() -> None:
     """Back to the first schema; what only the new columns say is lost."""
     for table in ("claims", "locks", "processes", "search_calls", "searches"):
         op.drop_table(table)
-    op.drop_index("ix_run_cases_run", "run_cases")
+    op.drop_index("ix_run_cases_run_position", "run_cases")
     op.drop_index("ix_responses_created_at", "responses")
     for table, columns in (
         ("responses", ("created_at", "retried", "origin", "attempts")),
