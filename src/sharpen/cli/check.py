@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 from sharpen.cli.options import JsonOption, PlanArgument, QuietOption, SetOption, StoreOption
+from sharpen.cli.streams import to_reader
+
+if TYPE_CHECKING:
+    from sharpen.config.estimate import Estimate
+    from sharpen.errors import Problem
+    from sharpen.wiring.plans import LoadedPlan
 
 
 def command(
@@ -13,8 +22,24 @@ def command(
     overrides: SetOption = None,
 ) -> None:
     """Check a plan, its prompt and its data set; estimate calls, tokens and cost before anything is paid."""
-    from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.wiring.plans import estimates, load_plan  # not all of wiring: a check needs neither store nor executor
 
-    loaded = wiring.load_plan(plan, overrides, thorough=True)
-    show.check(loaded, wiring.estimates(loaded), as_json, quiet)
+    loaded = load_plan(plan, overrides, thorough=True)
+    _show(loaded, *estimates(loaded), as_json, quiet)
+
+
+@to_reader()
+def _show(plan: LoadedPlan, estimate: Estimate, warnings: tuple[Problem, ...], as_json: bool, quiet: bool) -> None:
+    if as_json:
+        document = {
+            "valid": True,
+            "workflow_id": plan.manifest.workflow_id,
+            "estimate": estimate.model_dump(mode="json"),
+            "warnings": [str(warning) for warning in warnings],
+        }
+        print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+    elif not quiet:
+        from sharpen.reporting.console_check import print_check
+        from sharpen.reporting.terminal import make_console
+
+        print_check(make_console(), estimate, warnings)

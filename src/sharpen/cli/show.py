@@ -11,9 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from sharpen.cli.streams import to_reader
-from sharpen.config.estimate import Estimate
 from sharpen.config.models import Case
-from sharpen.errors import Problem, RunAborted
+from sharpen.errors import RunAborted
 from sharpen.executor.models import RunStatus
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.pipeline import RunStory
@@ -24,7 +23,6 @@ from sharpen.reporting.writer import OptimizationOutput, RunOutput, check_output
 from sharpen.storage.records import RunSummary
 from sharpen.versions.comparison import VersionComparison
 from sharpen.versions.models import PromptVersion
-from sharpen.wiring.plans import LoadedPlan
 from sharpen.wiring.queries import DecidedStory, RunComparison
 
 
@@ -116,22 +114,6 @@ def decision(decided: DecidedStory, as_json: bool, quiet: bool) -> None:
     if not quiet:
         basis = f"by run {decided.run_id}" if decided.run_id else "by analysis alone: not run with this prompt yet"
         terminal.print_decision(terminal.make_console(), decided.decision, decided.analysis, basis)
-
-
-def check(plan: LoadedPlan, found: tuple[Estimate, tuple[Problem, ...]], as_json: bool, quiet: bool) -> None:
-    """What a plan will take."""
-    estimate, warnings = found
-    if as_json:
-        document = {
-            "valid": True,
-            "workflow_id": plan.manifest.workflow_id,
-            "estimate": _plain(estimate),
-            "warnings": [str(warning) for warning in warnings],
-        }
-        print(dumps(document))
-        return
-    if not quiet:
-        terminal.print_check(terminal.make_console(), estimate, warnings)
 
 
 def runs(found: Sequence[RunSummary], as_json: bool, quiet: bool) -> None:

@@ -27,7 +27,8 @@ from sharpen.optimizer.models import (
 from sharpen.reporting import comparison, time_breakdown, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import failures_of
-from sharpen.reporting.console_lists import print_check, print_runs_table, print_versions_table
+from sharpen.reporting.console_check import print_check
+from sharpen.reporting.console_lists import print_runs_table, print_versions_table
 from sharpen.reporting.console_time import print_time
 from sharpen.reporting.progress import RunProgress, SearchProgress
 from sharpen.reporting.terminal import (

@@ -1,20 +1,18 @@
-"""Lists in the terminal: runs, versions, and what a plan will take."""
+"""Lists in the terminal: runs and versions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from rich.console import Console
 from rich.text import Text
 
-from sharpen.config.estimate import Estimate
-from sharpen.errors import Problem
 from sharpen.executor.models import RunStatistics, RunStatus
 from sharpen.reporting import figures as fig
 from sharpen.reporting.comparison import rate_of_ran
-from sharpen.reporting.terminal import print_pairs, styled, table
+from sharpen.reporting.terminal import styled, table
 from sharpen.reporting.text import one_line
 from sharpen.versions.models import PromptVersion
 
@@ -96,24 +94,3 @@ def print_versions_table(
         "notes",
     )
     console.print(table(console, columns, rows, numbers=("success", "points"), flexible="notes"))
-
-
-def print_check(
-    console: Console, estimate: Estimate, warnings: Iterable[Problem | str] = (), title: str = "The plan is valid"
-) -> None:
-    """What a run will take, and what is worth a look before it is paid. All figures are estimates, and say so."""
-    console.print(styled(console, f"✓ {title}", "bold green"))
-    completion = "unknown" if estimate.max_completion_tokens is None else f"at most {estimate.max_completion_tokens:,}"
-    cost, limit = estimate.max_cost_usd, estimate.optimize_calls
-    pairs = [
-        ("Cases", f"{estimate.cases:,}"),
-        ("Calls of one run", f"{estimate.calls:,}"),
-        ("Judge calls", f"{estimate.judge_calls:,}" if estimate.judge_calls else ""),
-        ("Calls of optimize", "no limit" if limit is None else f"at most {limit:,}"),
-        ("Prompt tokens", f"about {estimate.prompt_tokens:,}"),
-        ("Answer tokens", completion),
-        ("Cost of one run", fig.usd(cost) if not cost else f"at most about {fig.usd(cost)}"),
-    ]
-    print_pairs(console, [(name, value) for name, value in pairs if value], columns=1)
-    for warning in warnings:
-        console.print(styled(console, f"! {warning}", "yellow"))

@@ -1,42 +1,64 @@
 """The composition root: the only place that builds concrete things. One file for each group of commands.
 
 The names below are what the command line calls, and what a program calls that wants the whole loop and not its parts.
+They are imported on first use: a command loads what it needs and nothing else.
 """
 
-from sharpen.wiring.linting import explain_rule, lint_files
-from sharpen.wiring.optimizing import optimize_exit_code, optimize_plan
-from sharpen.wiring.plans import LoadedPlan, estimates, load_plan, plan_path
-from sharpen.wiring.projects import init_project
-from sharpen.wiring.queries import DecidedStory, compare_runs, decide, export_run, list_runs, load_story, stored_cases
-from sharpen.wiring.running import abort_message, exit_code, find_optimization, resume_run, run_plan
-from sharpen.wiring.stores import find_store, list_versions, open_store, store_option, version_manager, version_names
+from __future__ import annotations
 
-__all__ = [
-    "DecidedStory",
-    "LoadedPlan",
-    "abort_message",
-    "compare_runs",
-    "decide",
-    "estimates",
-    "exit_code",
-    "explain_rule",
-    "export_run",
-    "find_optimization",
-    "find_store",
-    "init_project",
-    "lint_files",
-    "list_runs",
-    "list_versions",
-    "load_plan",
-    "load_story",
-    "open_store",
-    "optimize_exit_code",
-    "optimize_plan",
-    "plan_path",
-    "resume_run",
-    "run_plan",
-    "store_option",
-    "stored_cases",
-    "version_manager",
-    "version_names",
-]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sharpen.wiring.linting import explain_rule as explain_rule
+    from sharpen.wiring.linting import lint_files as lint_files
+    from sharpen.wiring.optimizing import optimize_exit_code as optimize_exit_code
+    from sharpen.wiring.optimizing import optimize_plan as optimize_plan
+    from sharpen.wiring.plans import LoadedPlan as LoadedPlan
+    from sharpen.wiring.plans import estimates as estimates
+    from sharpen.wiring.plans import load_plan as load_plan
+    from sharpen.wiring.plans import plan_path as plan_path
+    from sharpen.wiring.projects import init_project as init_project
+    from sharpen.wiring.queries import DecidedStory as DecidedStory
+    from sharpen.wiring.queries import compare_runs as compare_runs
+    from sharpen.wiring.queries import decide as decide
+    from sharpen.wiring.queries import export_run as export_run
+    from sharpen.wiring.queries import list_runs as list_runs
+    from sharpen.wiring.queries import load_story as load_story
+    from sharpen.wiring.queries import stored_cases as stored_cases
+    from sharpen.wiring.running import abort_message as abort_message
+    from sharpen.wiring.running import exit_code as exit_code
+    from sharpen.wiring.running import find_optimization as find_optimization
+    from sharpen.wiring.running import resume_run as resume_run
+    from sharpen.wiring.running import run_plan as run_plan
+    from sharpen.wiring.stores import find_store as find_store
+    from sharpen.wiring.stores import list_versions as list_versions
+    from sharpen.wiring.stores import open_store as open_store
+    from sharpen.wiring.stores import store_option as store_option
+    from sharpen.wiring.stores import version_manager as version_manager
+    from sharpen.wiring.stores import version_names as version_names
+
+_NAMES = {
+    "linting": ("explain_rule", "lint_files"),
+    "optimizing": ("optimize_exit_code", "optimize_plan"),
+    "plans": ("LoadedPlan", "estimates", "load_plan", "plan_path"),
+    "projects": ("init_project",),
+    "queries": (
+        "DecidedStory", "compare_runs", "decide", "export_run", "list_runs", "load_story", "stored_cases",
+    ),
+    "running": ("abort_message", "exit_code", "find_optimization", "resume_run", "run_plan"),
+    "stores": ("find_store", "list_versions", "open_store", "store_option", "version_manager", "version_names"),
+}  # fmt: skip
+_HOME = {name: f"sharpen.wiring.{module}" for module, names in _NAMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'sharpen.wiring' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

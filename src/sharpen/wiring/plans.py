@@ -17,9 +17,9 @@ from sharpen.config.models import Case, RunManifest
 from sharpen.config.overrides import apply, parse_override
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price, ScriptedTarget, TargetConfig
 from sharpen.errors import PlanError, Problem, UserError
-from sharpen.optimizer.strategies.registry import AUTO, build_strategy, expand
 from sharpen.wiring.readiness import check_readiness
 
+AUTO = "auto"
 PLAN_SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -133,6 +133,10 @@ def price_of(target: TargetConfig) -> Price | None:
 
 
 def _strategy_problems(manifest: RunManifest) -> list[Problem]:
+    if manifest.optimize.strategies == (AUTO,):
+        return []  # always right, and most plans say it: that spares importing the optimizer
+    from sharpen.optimizer.strategies.registry import build_strategy, expand
+
     where = display(manifest.source) if manifest.source else ""
     problems = []
     for name in manifest.optimize.strategies:

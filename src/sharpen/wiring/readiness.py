@@ -23,7 +23,7 @@ class Readiness:
 
 
 def check_readiness(manifest: RunManifest, cases: Collection[Case]) -> Readiness:
-    """Compile every assertion and build every target, as a run would."""
+    """Compile every assertion, and ask of every target what building it would find."""
     where = display(manifest.source) if manifest.source else ""
     if isinstance(cases, CaseSet) and not cases.own_assertions:
         cases = ()  # only a case's own assertions are looked at, and there are none
@@ -59,12 +59,19 @@ def _targets(manifest: RunManifest, cases: Collection[Case]) -> Iterator[tuple[s
 
 
 def _of_target(target: TargetConfig, manifest: RunManifest) -> Sequence[Problem]:
-    from sharpen.targets.registry import build_target
-
     try:
-        build_target(target, manifest.base_dir)
+        # the two that call a server are not built: all that their constructors could find stands here, and the HTTP
+        # client is the dearest import of all
         if isinstance(target, OpenAITarget):
             api_key(target)
+        elif isinstance(target, LocalTarget):
+            from sharpen.targets.weights import locate_weights
+
+            locate_weights(target.model)
+        else:
+            from sharpen.targets.registry import build_target
+
+            build_target(target, manifest.base_dir)
     except PlanError as error:
         return error.problems
     except UserError as error:
