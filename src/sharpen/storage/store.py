@@ -15,11 +15,13 @@ from sharpen.storage.migrate import ensure_current
 from sharpen.storage.optimizations import OptimizationRepository
 from sharpen.storage.ownership import Ownership
 from sharpen.storage.prompts import PromptRepository
+from sharpen.storage.records import Spending
 from sharpen.storage.responses import ResponseRepository
 from sharpen.storage.results import ResultRepository
 from sharpen.storage.runs import RunRepository
 from sharpen.storage.searches import SearchRepository
 from sharpen.storage.sink import StoreSink
+from sharpen.storage.spending import spent_by
 from sharpen.storage.versions import StoredVersionRepository
 from sharpen.storage.writer import Writer
 
@@ -73,6 +75,10 @@ class Store:
     def sink(self, cases: Iterable[Case] = ()) -> StoreSink:
         """A ``RunSink`` that writes here. With ``cases``, the runs' inputs are stored too."""
         return StoreSink(self._writer, self._database, cases)
+
+    def spent(self, run_id: str) -> Spending:
+        """What the saved results of a run cost. Raises ``UnknownNameError``."""
+        return spent_by(self._database, run_id)
 
     def close(self) -> None:
         """Finish pending writes and close every connection. Idempotent."""
