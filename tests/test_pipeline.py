@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ class Bench:
         self.cases: Sequence[Case] = tuple(plan.iter_cases())
         self.service = OptimizerService(ScoringRules.of(plan.rules))
         self.versions = VersionManager()
+        self.keeping = nullcontext
         self.meter = self
         self.rewrite = None
         self.plan, self.passes, self.max_calls = plan, passes, max_calls

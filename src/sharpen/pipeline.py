@@ -5,7 +5,8 @@ Everything concrete comes in through a ``Workbench``, which ``wiring`` builds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -44,6 +45,11 @@ class Workbench(Protocol):
     versions: VersionManager
     meter: SpendMeter
     rewrite: RewritePrompt | None
+
+    @property
+    def keeping(self) -> Callable[[], AbstractContextManager[object]]:
+        """Makes a block in which nobody else adds versions to the workflow: which one is the latest stays true."""
+        ...
 
     async def execute(
         self, prompt: PromptTemplate | None, case_ids: Sequence[str] | None, purpose: str
@@ -154,7 +160,8 @@ async def _improve(
         return found
     result = bench.service.result_of(seed, search, story.decision.strategy)
     run_ids = (story.result.run_id, *(run.run_id for run in holdout_runs))
-    version = _keep(bench, result, search, run_ids)
+    with bench.keeping():
+        version = _keep(bench, result, search, run_ids)
     return found | {
         "result": result,
         "verification": search.verification,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sharpen.cli.options import JsonOption, OutputOption, QuietOption, RunArgument, SetOption, StoreOption
+from sharpen.cli.streams import to_stderr
 
 
 def command(
@@ -21,7 +22,7 @@ def command(
 
     outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened, show.run_progress(quiet) as progress:
-        loaded, story = wiring.resume_run(run, opened, progress, progress.interrupted, overrides)
+        loaded, story = wiring.resume_run(run, opened, progress, progress.interrupted, overrides, on_takeover=to_stderr)
         goes_on = wiring.store_option(opened)
         aborted = wiring.abort_message(story.result, opened)
     show.run(story, loaded.sample, as_json, outputs, goes_on, aborted)

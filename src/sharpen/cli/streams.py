@@ -21,3 +21,8 @@ def to_reader() -> Iterator[None]:
             sys.stdout.flush()
     except (BrokenPipeError, SystemExit):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def to_stderr(text: str) -> None:
+    """What users must know and no program reads."""
+    print(text, file=sys.stderr, flush=True)

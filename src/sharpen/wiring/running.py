@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from sharpen.config.overrides import apply, parse_override
 from sharpen.errors import PlanError, Problem, StoreError, UserError
 from sharpen.executor.interrupt import interruptible
 from sharpen.executor.loop import run
-from sharpen.executor.models import RunExecutionResult, RunStatus, TaskResult
+from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.ports import CallTracer, RunObserver
+from sharpen.executor.run_ids import new_run_id
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.scoring_rules import ScoringRules
@@ -23,11 +24,10 @@ from sharpen.storage.records import RunRecord
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan, complete
 from sharpen.wiring.stores import store_option
-from sharpen.wiring.workbench import OnInterrupt, draining, executor
+from sharpen.wiring.workbench import OnInterrupt, draining, executor, holding
 
 CHANGEABLE = ("execution", "rules")
 """Blocks of a plan that may change while a run goes on: they touch neither what is asked nor what is expected."""
-Finished = Mapping[tuple[str, int], TaskResult]
 
 
 def run_plan(
@@ -52,10 +52,12 @@ def resume_run(
     on_interrupt: OnInterrupt | None = None,
     overrides: Sequence[str] | None = None,
     tracer: CallTracer | None = None,
+    on_takeover: Callable[[str], None] | None = None,
 ) -> tuple[LoadedPlan, RunStory]:
     """Finish a stored run with the plan, prompt and cases it began with; finished calls are not repeated.
 
     ``overrides`` change settings of the plan, such as a budget that was too small; the budget counts anew.
+    ``on_takeover`` is told when a process that died had worked on the run. Raises ``LockedError`` while one does.
     """
     if find_optimization(store, run_id) is not None:
         raise UserError(
@@ -68,8 +70,7 @@ def resume_run(
             "run `sharpen optimize` again: answers it paid for come from the cache"
         )
     plan = plan_of(record, overrides)
-    finished = store.results.finished(record.run_id)
-    story = run(_run(plan, store, observer, on_interrupt, record.run_id, finished, tracer))
+    story = run(_run(plan, store, observer, on_interrupt, record.run_id, tracer, on_takeover))
     return plan, story
 
 
@@ -129,12 +130,14 @@ async def _run(
     store: Store | None,
     observer: RunObserver | None,
     on_interrupt: OnInterrupt | None = None,
-    run_id: str | None = None,
-    finished: Finished | None = None,
+    resumed: str | None = None,
     tracer: CallTracer | None = None,
+    on_takeover: Callable[[str], None] | None = None,
 ) -> RunStory:
     service = executor(plan, store, observer, tracer)
-    with interruptible(draining(service, on_interrupt)):
+    run_id = resumed or new_run_id()
+    with interruptible(draining(service, on_interrupt)), holding(store, f"run:{run_id}", service, on_takeover):
+        finished = store.results.finished(run_id) if store and resumed else None  # whoever had it writes no more
         async with service.session(plan.manifest) as session:
             result = await session.run(plan.cases, run_id=run_id, finished=finished)
     story = tell(plan.manifest, result, plan.sample, OptimizerService(ScoringRules.of(plan.manifest.rules)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sharpen.config.models import Case
 from sharpen.config.prompts import PromptTemplate
@@ -27,6 +28,8 @@ from sharpen.wiring.plans import LoadedPlan
 
 OnInterrupt = Callable[[str], None]
 """Told once, with the reason, when an interrupted run begins to drain."""
+KEEPING_S = 60.0
+"""How long another process may take to keep its versions, in seconds; it takes milliseconds."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class Bench:
     rewrite: RewritePrompt | None
     session: ExecutionSession
     budget: BudgetMeter
+    keeping: Callable[[], AbstractContextManager[object]]
 
     async def execute(
         self, prompt: PromptTemplate | None, case_ids: Sequence[str] | None, purpose: str
@@ -75,6 +79,23 @@ def draining(service: ExecutorService, on_interrupt: OnInterrupt | None) -> Call
     return drain
 
 
+@contextmanager
+def holding(
+    store: Store | None, name: str, service: ExecutorService, on_takeover: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Keep other processes away from a run or an optimization; whoever takes it over from a dead one is told so.
+
+    Raises ``LockedError`` when another process works on it. Should that one ever take us for dead, we stop.
+    """
+    if store is None:
+        yield
+        return
+    with store.locks.hold(name, on_lost=partial(service.cancel, "another process took over")) as gone:
+        if gone is not None and on_takeover:
+            on_takeover(f"{gone} worked on it and is gone: going on")
+        yield
+
+
 @asynccontextmanager
 async def open_bench(
     plan: LoadedPlan,
@@ -88,11 +109,12 @@ async def open_bench(
     manifest = plan.manifest
     budget = BudgetMeter(manifest.optimize.budget)
     service = executor(plan, store, observer, tracer)
-    with interruptible(draining(service, on_interrupt)):
+    run_id = new_run_id()
+    with interruptible(draining(service, on_interrupt)), holding(store, f"optimization:{run_id}", service):
         async with service.session(manifest, budget) as session:
             rewriter = manifest.optimize.rewriter
             yield Bench(
-                run_id=new_run_id(),
+                run_id=run_id,
                 cases=tuple(plan.cases),  # the split needs them all at once
                 service=OptimizerService(ScoringRules.of(manifest.rules), search_observer),
                 versions=VersionManager(store.versions),
@@ -100,6 +122,7 @@ async def open_bench(
                 rewrite=_rewrite(await session.caller_for(rewriter)) if rewriter else None,
                 session=session,
                 budget=budget,
+                keeping=partial(store.locks.hold, f"versions:{manifest.workflow_id}", wait_s=KEEPING_S),
             )
 
 
