@@ -7,6 +7,7 @@ import gzip
 import json
 import ssl
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -91,8 +92,8 @@ async def test_connections_are_used_again(openai_server: FaultyServer) -> None:
     async with OpenAICompatibleTarget(config(openai_server)) as target:
         for _ in range(3):
             await target.invoke(REQUEST)
-        assert target._session is not None
-        connector: Any = target._session.connector
+        assert target._client is not None
+        connector: Any = target._client.session.connector
         assert sum(map(len, connector._conns.values())) == 1
 
 
@@ -258,6 +259,27 @@ async def test_retry_after(openai_server: FaultyServer, code: int, form: str, lo
     assert found.retryable
     assert found.retry_after_s is not None
     assert low <= found.retry_after_s <= high
+
+
+async def test_the_reset_of_an_exhausted_limit_is_the_wait(openai_server: FaultyServer) -> None:
+    used_up = {"x_ratelimit_remaining_tokens": "0", "x_ratelimit_reset_tokens": "1m2s"}
+    openai_server.script(status(429, **used_up))
+    found = await failure(config(openai_server))
+    assert (found.retryable, found.retry_after_s) == (True, 62.0)
+    assert found.hints is not None
+    assert (found.hints.remaining_tokens, found.hints.reset_tokens_s) == (0.0, 62.0)
+
+
+async def test_a_success_tells_of_limits_now_and_then(openai_server: FaultyServer) -> None:
+    told = replace(chat("ok"), headers={"X-RateLimit-Remaining-Requests": "59"})
+    openai_server.script(told)
+    async with OpenAICompatibleTarget(config(openai_server)) as target:
+        first = await target.invoke(REQUEST)
+        assert first.hints is not None
+        assert first.hints.remaining_requests == 59
+        assert (await target.invoke(REQUEST)).hints is None  # a moment later nothing can be new
+        await asyncio.sleep(openai_compatible.HINTS_EVERY_S)
+        assert (await target.invoke(REQUEST)).hints == first.hints
 
 
 async def test_content_filter_is_a_failure_that_was_paid(openai_server: FaultyServer) -> None:

@@ -76,6 +76,10 @@ class OpenAITarget(PlanPart):
     )
     api: Api = Field(default="chat", description="Send messages, or one raw text to complete.")
     params: BodyParams = Field(default_factory=dict, description="Passed through in every request body.")
+    ca_file: PlanPath | None = Field(
+        default=None,
+        description="Certificates (PEM) of the authorities to trust for this server, in place of the system's.",
+    )
     price: Price | None = Field(default=None, description="Left out: by the price data base, unknown if not there.")
 
     @field_validator("base_url")

@@ -133,6 +133,13 @@ class Target(ABC):
         JSON-serialisable. Keys the response cache and is stored with a run.
         """
 
+    def address(self) -> str | None:
+        """Where the calls go: a URL or a host; None when they stay in this process. "" when that is not known.
+
+        Asked in local-only mode (``--offline``), which refuses what is elsewhere and what does not tell.
+        """
+        return ""
+
     async def __aenter__(self) -> Self:
         """Acquire sockets, load models. Raises ``UserError`` or ``RunAborted`` when that cannot work.
 

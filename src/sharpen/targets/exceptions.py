@@ -13,7 +13,8 @@ from typing import Any
 
 from sharpen.errors import ErrorKind
 from sharpen.targets.base import Failure, TargetError
-from sharpen.targets.failures import http_failure, parse_retry_after, shorten
+from sharpen.targets.failures import http_failure, shorten
+from sharpen.targets.rate_headers import retry_after
 
 _TIMEOUT_NAMES = frozenset({"Timeout", "TimeoutException", "APITimeoutError", "DeadlineExceeded"})
 _CONNECTION_NAMES = frozenset(
@@ -48,7 +49,7 @@ def failure_of(exception: BaseException) -> Failure:
         return http_failure(
             status,
             said,
-            retry_after_s=parse_retry_after(_headers(exception)),
+            retry_after_s=retry_after(_headers(exception), status),
             codes=[code for code in codes if isinstance(code, str)],
         )
     names = {cls.__name__ for cls in type(exception).__mro__}

@@ -90,6 +90,9 @@ class LocalModelTarget(Target):
         """As the OpenAI-compatible target does."""
         return self._client.classify(exception) if self._client is not None else failure_of(exception)
 
+    def address(self) -> None:
+        """Nowhere: the model is in this process."""
+
     def identity(self) -> Mapping[str, Any]:
         """The weights by name, size and content, the context they are given, the API and its parameters.
 

@@ -7,17 +7,15 @@ The key is read from the environment when the target is opened, sent as a bearer
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
-import os
-import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from json.encoder import encode_basestring_ascii as json_text
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -26,19 +24,24 @@ from sharpen.config.settings import api_key as key_from_environment
 from sharpen.config.targets import OpenAITarget
 from sharpen.errors import ErrorKind, PlanError, Problem
 from sharpen.targets import pricing
-from sharpen.targets.base import Failure, Target, TargetError, TargetRequest, TargetResponse, Usage
+from sharpen.targets.base import Failure, RateHints, Target, TargetError, TargetRequest, TargetResponse, Usage
 from sharpen.targets.completions import MalformedCompletion, parse_json, read_completion
 from sharpen.targets.exceptions import describe, failure_of
-from sharpen.targets.failures import http_failure, parse_retry_after, redact, shorten, without_secrets
+from sharpen.targets.failures import http_failure, redact, shorten, without_secrets
+from sharpen.targets.http_client import HttpClient, read, unreachable
+from sharpen.targets.local_only import local_only, refuse_elsewhere
+from sharpen.targets.rate_headers import rate_hints, retry_after
 
 MAX_ANSWER_BYTES = 32 * 2**20
 """An answer larger than this (after decompression) is cut off and malformed."""
 
 MAX_ERROR_BYTES = 64 * 2**10
-CONNECT_TIMEOUT_S = 30.0
+HINTS_EVERY_S = 0.1
+"""Of the answers that succeed, so often one is read for what the server tells of its limits."""
+
 NO_VERSION = "is base_url right? It usually ends in /v1"
 _PATHS = {"chat": "chat/completions", "completions": "completions"}
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "sharpen"}
 
 
 class OpenAICompatibleTarget(Target):
@@ -55,18 +58,31 @@ class OpenAICompatibleTarget(Target):
         self._where = f"{self._url.path} (model {config.model!r})"
         self._given_key = api_key
         self._secrets: tuple[str, ...] = ()
-        self._session: aiohttp.ClientSession | None = None
+        self._client: HttpClient | None = None
         self._openings = 0
+        self._hints_due = 0.0
         self._head = _body_head(config)
 
+    def address(self) -> str:
+        """The server's URL."""
+        return self._address
+
     async def __aenter__(self) -> Self:
-        """Open the connection pool. Raises ``UserError`` when a key is needed and its variable not set."""
-        if self._session is None:
+        """Open the connection pool.
+
+        Raises ``UserError`` when a key is needed and its variable not set, and ``OfflineError`` in local-only mode for
+        a server elsewhere.
+        """
+        if self._client is None:
+            if alone := local_only():
+                refuse_elsewhere(self._config.kind, self._address)
             key = self._given_key if self._given_key is not None else _key_of(self._config)
             self._secrets = (key,) if key else ()
             if self._config.price is None:  # the price data base takes a moment to load: not on the event loop
                 await asyncio.to_thread(pricing.price_per_mtok, self._config.model, base_url=self._address)
-            self._session = self._session or self._open_session(key)  # another task may have been faster
+            if self._client is None:  # another task may have been faster
+                headers = {**_HEADERS, "Authorization": f"Bearer {key}"} if key else _HEADERS
+                self._client = HttpClient(self._url, headers, self._config.ca_file, alone)
         self._openings += 1
         return self
 
@@ -75,61 +91,57 @@ class OpenAICompatibleTarget(Target):
     ) -> None:
         """Close the connection pool with the last of nested openings."""
         self._openings = max(0, self._openings - 1)
-        if self._session is not None and self._openings == 0:
-            session, self._session = self._session, None
-            await session.close()
-
-    def _open_session(self, key: str) -> aiohttp.ClientSession:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "sharpen"}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
-        return aiohttp.ClientSession(
-            headers=headers,
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),  # the executor limits concurrency
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),  # and sets the deadline
-            cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=_proxy_for(self._url),
-        )
+        if self._client is not None and self._openings == 0:
+            client, self._client = self._client, None
+            await client.close()
 
     async def invoke(self, request: TargetRequest) -> TargetResponse:
         """One POST, no retry. Raises ``TargetError`` or what aiohttp raises."""
-        if self._session is None:
+        if self._client is None:
             raise RuntimeError("the target is not open; use it in `async with target:`")
-        async with self._session.post(self._url, data=self._body(request), allow_redirects=False) as response:
-            if 200 <= response.status < 300:
-                body = await _read(response, MAX_ANSWER_BYTES)
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise self._error(
-                        Failure(
-                            ErrorKind.MALFORMED_COMPLETION,
-                            f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB",
-                            response.status,
-                        )
-                    )
-                return self._response(response.status, body)
-            body = await _read(response, MAX_ERROR_BYTES)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            raise self._error(
-                http_failure(
-                    response.status,
-                    body.decode("utf-8", "replace"),
-                    where=self._where,
-                    hint="" if response.status != 404 or "/v1" in self._url.path else NO_VERSION,
-                    retry_after_s=parse_retry_after(headers),
-                    location=headers.get("location", "").partition("?")[0] or None,
-                )
-            )
+        response = await self._client.post(self._body(request))
+        if not 200 <= response.status < 300:
+            raise self._refused(response, await read(response, MAX_ERROR_BYTES))
+        body = await read(response, MAX_ANSWER_BYTES)
+        if len(body) > MAX_ANSWER_BYTES:
+            what = f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB"
+            raise self._error(Failure(ErrorKind.MALFORMED_COMPLETION, what, response.status))
+        return self._response(response.status, body, self._hints(response.headers))
 
     def _body(self, request: TargetRequest) -> bytes:
         if self._config.api == "completions":
-            return self._head + json.dumps(request.text).encode() + b"}"
-        messages = [{"role": message.role, "content": message.content} for message in request.messages]
-        return self._head + json.dumps(messages).encode() + b"}"
+            return self._head + json_text(request.text).encode() + b"}"
+        messages = ", ".join(
+            f'{{"role": {json_text(message.role)}, "content": {json_text(message.content)}}}'
+            for message in request.messages
+        )
+        return self._head + f"[{messages}]}}".encode()
 
-    def _response(self, status: int, body: bytes) -> TargetResponse:
+    def _hints(self, headers: Mapping[str, str]) -> RateHints | None:
+        """What a success tells of the server's limits; None too when the last word on them is only a moment old."""
+        now = time.monotonic()
+        if now < self._hints_due:
+            return None
+        hints = rate_hints(headers)
+        self._hints_due = now + HINTS_EVERY_S
+        return hints
+
+    def _refused(self, response: aiohttp.ClientResponse, body: bytes) -> TargetError:
+        headers = response.headers
+        failure = http_failure(
+            response.status,
+            body.decode("utf-8", "replace"),
+            where=self._where,
+            hint="" if response.status != 404 or "/v1" in self._url.path else NO_VERSION,
+            retry_after_s=retry_after(headers, response.status),
+            location=_bare_location(headers.get("location", "")),
+        )
+        return self._error(replace(failure, hints=rate_hints(headers)))
+
+    def _response(self, status: int, body: bytes, hints: RateHints | None) -> TargetResponse:
         try:
             payload = parse_json(body)
-            if payload.get("error") and not payload.get("choices"):
+            if "error" in payload and payload["error"] and not payload.get("choices"):
                 raise self._error(_error_in_success(status, payload, body, self._where))
             completion = read_completion(payload, self._config.api)
         except MalformedCompletion as error:
@@ -148,11 +160,7 @@ class OpenAICompatibleTarget(Target):
             message = "the provider's content filter stopped the answer"
             raise self._error(Failure(ErrorKind.CONTENT_FILTER, message, status, usage=completion.usage, cost=cost))
         return TargetResponse(
-            output=completion.output,
-            usage=completion.usage,
-            cost=cost,
-            finish_reason=completion.finish_reason,
-            model=completion.model,
+            completion.output, completion.usage, cost, completion.finish_reason, completion.model, hints
         )
 
     def _cost(self, usage: Usage, cached_tokens: int = 0, answered_by: str | None = None) -> float | None:
@@ -181,7 +189,7 @@ class OpenAICompatibleTarget(Target):
         else:
             failure = failure_of(exception)
             if isinstance(exception, aiohttp.ClientConnectorError) and not isinstance(exception, ssl.CertificateError):
-                failure = replace(failure, message=_unreachable(exception))
+                failure = replace(failure, message=unreachable(exception))
         return replace(failure, message=redact(failure.message, self._secrets))
 
     def identity(self) -> Mapping[str, Any]:
@@ -211,18 +219,6 @@ def _body_head(config: OpenAITarget) -> bytes:
     return f'{fixed[:-1]}, "{prompt_key}": '.encode()
 
 
-def _unreachable(error: aiohttp.ClientConnectorError) -> str:
-    """What the system said, without the client library's words around it, and what to look at."""
-    cause = error.os_error
-    if isinstance(cause, ssl.SSLError):
-        reason = f"no TLS connection ({cause.reason or cause}); is https:// in base_url right?"
-    else:
-        known = not isinstance(cause, socket.gaierror) and cause.errno in errno.errorcode
-        said = os.strerror(cause.errno) if known and cause.errno else cause.strerror or str(cause)
-        reason = f"{said}; is the server running, and base_url right?"
-    return f"{error.host}:{error.port}: {reason}"
-
-
 def _error_in_success(status: int, payload: Mapping[str, Any], body: bytes, where: str) -> Failure:
     """Some servers answer 2xx and put the error, with its real status, into the body."""
     error = payload["error"]
@@ -232,25 +228,9 @@ def _error_in_success(status: int, payload: Mapping[str, Any], body: bytes, wher
     return replace(failure, message=f"HTTP {status} with an error inside; {failure.message}", http_status=real)
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, as far as the first chunk that passes ``limit``."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            response.close()  # what is left unread would come before the next answer on this connection
-            break
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _proxy_for(url: URL) -> str | None:
-    """The environment's proxy for ``url`` (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); never for this machine.
-
-    aiohttp's own ``trust_env`` would read ``.netrc`` as well and send credentials from there.
-    """
-    if url.host is None or url.host in _LOOPBACK or proxy_bypass(url.host):
+def _bare_location(location: str) -> str | None:
+    """Where a redirect leads, without what may be secret in it: query, fragment, user name and password."""
+    try:
+        return str(URL(location).with_query(None).with_fragment(None).with_user(None)) if location else None
+    except ValueError:
         return None
-    proxies = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")

@@ -58,6 +58,9 @@ class PythonCallableTarget(Target):
         """By the HTTP status, timeout or connection error that the exception stands for; else ``server``."""
         return failure_of(exception)
 
+    def address(self) -> None:
+        """None that is known: a function may do anything, and is allowed in local-only mode all the same."""
+
     def identity(self) -> Mapping[str, Any]:
         """The function, its params, and a hash of the file it stands in, so that an edit is another identity.
 

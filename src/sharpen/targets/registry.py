@@ -9,6 +9,7 @@ from sharpen.config.references import load_reference
 from sharpen.config.targets import PluginTarget, TargetConfig
 from sharpen.errors import PlanError, Problem, UnknownNameError
 from sharpen.targets.base import Target
+from sharpen.targets.local_only import local_only, refuse_elsewhere
 
 TARGETS: dict[str, str] = {
     "openai": "sharpen.targets.openai_compatible:OpenAICompatibleTarget",
@@ -23,8 +24,16 @@ def build_target(config: TargetConfig, base_dir: Path | None = None) -> Target:
     """Build the target that ``config`` describes; nothing is opened or called yet.
 
     ``base_dir`` is where the plan stands: the user's own modules are looked for there first. Raises ``UserError``
-    (mostly ``PlanError``) when the plan names something that does not exist or cannot be used.
+    (mostly ``PlanError``) when the plan names something that does not exist or cannot be used, and ``OfflineError`` for
+    a target elsewhere in local-only mode.
     """
+    target = _build(config, base_dir)
+    if local_only():
+        refuse_elsewhere(config.kind, target.address())
+    return target
+
+
+def _build(config: TargetConfig, base_dir: Path | None) -> Target:
     if isinstance(config, PluginTarget):
         return _build_plugin(config, base_dir)
     if config.kind not in TARGETS:

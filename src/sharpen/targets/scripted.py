@@ -102,6 +102,9 @@ class ScriptedReplies(Target):
         """Scripted failures as scripted; anything else by what it is."""
         return failure_of(exception)
 
+    def address(self) -> None:
+        """Nowhere: there is no network."""
+
     def identity(self) -> Mapping[str, Any]:
         """Every rule there is, recorded ones included."""
         config = self._config
