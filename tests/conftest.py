@@ -19,8 +19,9 @@ network_guard.install()
 @pytest.fixture(autouse=True)
 def _no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have a key, a proxy or a model of their own set."""
-    for name in ("OPENAI_API_KEY", "SHARPEN_LOCAL_MODEL", "SHARPEN_STORE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("OPENAI_API_KEY", "SHARPEN_LOCAL_MODEL", "SHARPEN_STORE", "SHARPEN_OFFLINE"):
+        monkeypatch.setenv(name, "")  # so that what a test sets on the way (--offline does) is undone after it
+        monkeypatch.delenv(name)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

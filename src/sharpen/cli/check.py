@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sharpen.cli.options import JsonOption, PlanArgument, QuietOption, SetOption, StoreOption
+from sharpen.cli.options import JsonOption, OfflineOption, PlanArgument, QuietOption, SetOption, StoreOption
 from sharpen.cli.streams import to_reader
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     overrides: SetOption = None,
+    offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
 ) -> None:
     """Check a plan, its prompt and its data set; estimate calls, tokens and cost before anything is paid."""
     from sharpen.wiring.plans import estimates, load_plan  # not all of wiring: a check needs neither store nor executor

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, QuietOption, SetOption, StoreOption
+from sharpen.cli.options import JsonOption, OfflineOption, QuietOption, SetOption, StoreOption
 
 
 def command(
@@ -17,6 +17,7 @@ def command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     overrides: SetOption = None,
+    offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
 ) -> None:
     """Explain whether to optimize, and with which strategy. Calls nothing. Exit code 1: yes, something is wrong."""
     from sharpen import wiring

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,25 @@ SetOption = Annotated[
         metavar="KEY.PATH=VALUE",
         help="Override any key of the plan; may be given several times.",
         show_default=False,
+    ),
+]
+
+
+def _go_offline(wanted: bool) -> bool:
+    from sharpen.targets.local_only import OFFLINE_VARIABLE
+
+    if wanted:  # the variable is the mode: it holds for all that this process does, and starts
+        os.environ[OFFLINE_VARIABLE] = "1"
+    return wanted
+
+
+OfflineOption = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        callback=_go_offline,
+        help="Local-only mode: refuse every target (judges and rewriter too) that is not on this machine. "
+        "SHARPEN_OFFLINE=1 does the same.",
     ),
 ]
 OutputOption = Annotated[

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from sharpen.cli.options import JsonOption, OutputOption, QuietOption, RunArgument, SetOption, StoreOption
+from sharpen.cli.options import (
+    JsonOption,
+    OfflineOption,
+    OutputOption,
+    QuietOption,
+    RunArgument,
+    SetOption,
+    StoreOption,
+)
 from sharpen.cli.streams import to_stderr
 
 
@@ -14,6 +22,7 @@ def command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     overrides: SetOption = None,
+    offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
     output: OutputOption = None,
 ) -> None:
     """Finish an interrupted run; finished calls are not repeated."""

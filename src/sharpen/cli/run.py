@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from sharpen.cli.options import JsonOption, OutputOption, PlanArgument, QuietOption, SetOption, StoreOption
+from sharpen.cli.options import (
+    JsonOption,
+    OfflineOption,
+    OutputOption,
+    PlanArgument,
+    QuietOption,
+    SetOption,
+    StoreOption,
+)
 
 
 def command(
@@ -13,6 +21,7 @@ def command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     overrides: SetOption = None,
+    offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
     output: OutputOption = None,
 ) -> None:
     """Run all cases of a plan and report: success, latency, tokens, cost, errors."""

@@ -16,8 +16,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from sharpen.errors import PlanError, Problem
 from sharpen.targets.local_only import is_loopback
+from sharpen.targets.trust import trusting
 
 CONNECT_TIMEOUT_S = 30.0
 
@@ -76,17 +76,6 @@ async def read(response: aiohttp.ClientResponse, limit: int) -> bytes:
             response.close()
 
 
-def trusting(ca_file: Path) -> ssl.SSLContext:
-    """A TLS context that trusts the authorities in ``ca_file`` and nobody else. Raises ``PlanError``."""
-    try:
-        return ssl.create_default_context(cafile=str(ca_file))
-    except (OSError, ssl.SSLError) as error:  # an SSLError is an OSError without a sensible strerror
-        reason = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise PlanError(
-            Problem(f"{str(ca_file)!r}: {reason}", key="target.ca_file", expected="certificates in PEM form")
-        ) from None
-
-
 def proxy_for(url: URL) -> str | None:
     """The environment's proxy for ``url`` (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); never for this machine.
 
@@ -116,9 +105,10 @@ class ThisMachine(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The loopback addresses. Raises ``OSError`` for a name that is not this machine's."""
+        """The loopback addresses. Raises ``gaierror`` for a name that is not this machine's."""
         if not is_loopback(host):
-            raise OSError(f"local-only mode looks up no name, and {host!r} is not this machine")
+            message = f"local-only mode looks up no name, and {host!r} is not this machine"
+            raise socket.gaierror(socket.EAI_NONAME, message)
         known = [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)]
         return [
             ResolveResult(hostname=host, host=address, port=port, family=own, proto=0, flags=socket.AI_NUMERICHOST)

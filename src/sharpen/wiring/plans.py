@@ -17,7 +17,8 @@ from sharpen.config.models import Case, RunManifest
 from sharpen.config.overrides import apply, parse_override
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price, ScriptedTarget, TargetConfig
 from sharpen.errors import PlanError, Problem, UserError
-from sharpen.wiring.readiness import check_readiness
+from sharpen.targets.local_only import local_only
+from sharpen.wiring.readiness import check_readiness, targets_elsewhere
 
 AUTO = "auto"
 PLAN_SUFFIXES = (".yaml", ".yml", ".json")
@@ -93,6 +94,8 @@ def complete(manifest: RunManifest, cases: Collection[Case] | None = None, *, th
     subject = manifest.case_set() if cases is None else cases
     found = check_variables(manifest, subject)
     problems = [*_strategy_problems(manifest), *found.errors]
+    if local_only():
+        problems += targets_elsewhere(manifest, subject)
     if thorough:
         problems += check_readiness(manifest, subject).errors
     if problems:

@@ -10,8 +10,9 @@ from sharpen.config.case_set import CaseSet
 from sharpen.config.files import display
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.settings import api_key
-from sharpen.config.targets import LocalTarget, OpenAITarget, TargetConfig
-from sharpen.errors import PlanError, Problem, UserError
+from sharpen.config.targets import LocalTarget, OpenAITarget, PluginTarget, TargetConfig
+from sharpen.errors import OfflineError, PlanError, Problem, UserError
+from sharpen.targets.local_only import refuse_elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,25 @@ def check_readiness(manifest: RunManifest, cases: Collection[Case]) -> Readiness
         found = [_placed(problem, where, key) for problem in _of_target(target, manifest)]
         (warnings if in_environment else errors).extend(found)
     return Readiness(tuple(dict.fromkeys(errors)), tuple(dict.fromkeys(warnings)))
+
+
+def targets_elsewhere(manifest: RunManifest, cases: Collection[Case]) -> Iterator[Problem]:
+    """What local-only mode refuses: told before anything is opened, although building those targets would find it."""
+    where = display(manifest.source) if manifest.source else ""
+    if isinstance(cases, CaseSet) and not cases.own_assertions:
+        cases = ()
+    for key, target in _targets(manifest, cases):
+        try:
+            if isinstance(target, OpenAITarget):
+                refuse_elsewhere(target.kind, target.base_url)
+            elif isinstance(target, PluginTarget):
+                from sharpen.targets.registry import build_target
+
+                build_target(target, manifest.base_dir)
+        except OfflineError as error:
+            yield from (_placed(problem, where, key) for problem in error.problems)
+        except UserError:  # told where it is not about the mode
+            continue
 
 
 def _of_assertions(manifest: RunManifest, cases: Collection[Case]) -> Iterator[Problem]:
@@ -64,6 +84,10 @@ def _of_target(target: TargetConfig, manifest: RunManifest) -> Sequence[Problem]
         # client is the dearest import of all
         if isinstance(target, OpenAITarget):
             api_key(target)
+            if target.ca_file is not None:
+                from sharpen.targets.trust import trusting
+
+                trusting(target.ca_file)
         elif isinstance(target, LocalTarget):
             from sharpen.targets.weights import locate_weights
 
