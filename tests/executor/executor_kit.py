@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from sharpen.config.models import Budget, Case, DatasetConfig, ExecutionConfig, PromptTemplate, RateLimit, RunManifest
 from sharpen.config.targets import ScriptedReply, ScriptedRule, ScriptedTarget, TargetConfig
 from sharpen.executor.limits import Limiter
-from sharpen.executor.models import RunExecutionResult, RunStatistics, TaskResult
+from sharpen.executor.models import ResultLog, RunExecutionResult, RunStatistics, TaskResult
 from sharpen.executor.ports import CachedResponse, RunStart
 from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse
 from sharpen.targets.exceptions import failure_of
@@ -41,7 +41,7 @@ def now() -> float:
 
 
 def unlimited(slots: int = 1000) -> Limiter:
-    return Limiter(RateLimit(), asyncio.Semaphore(slots), now)
+    return Limiter(RateLimit(), slots, now)
 
 
 def cases(number: int) -> tuple[Case, ...]:
@@ -93,6 +93,16 @@ class Journal:
         await asyncio.sleep(0)
         self.results.append(result)
         self.events.append(("saved", result.task_id))
+
+    async def add_cases(self, run_id: str, position: int, cases: Sequence[Case]) -> None:
+        self.events.append(("cases", (position, len(cases))))
+
+    async def sync(self) -> None:
+        await asyncio.sleep(0)
+        self.events.append(("synced", None))
+
+    def results(self, run_id: str) -> ResultLog:
+        raise AssertionError("small runs are held")
 
     async def finish_run(self, result: RunExecutionResult) -> None:
         self.events.append(("finish", result.status))

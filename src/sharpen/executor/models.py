@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from sharpen.assertions.base import AssertionResult
 from sharpen.errors import ErrorKind
@@ -137,6 +140,32 @@ class TaskResult(Record):
         return self.cost + self.saved_cost
 
 
+class TaskFigures(NamedTuple):
+    """What a report needs of one result. Time in seconds; costs in USD, None when unknown."""
+
+    status: TaskStatus
+    execution_time: float
+    error_kind: ErrorKind | None
+    cost: float | None
+    saved_cost: float | None
+
+
+class ResultLog(Sequence[TaskResult]):
+    """Results that are read from where they are stored, as they are asked for: a run may be larger than memory.
+
+    In case order, beginning anew with each iteration. Of a run that was stopped it holds the tasks that were begun; the
+    others are counted in the run's statistics alone.
+    """
+
+    @abstractmethod
+    def figures(self) -> Iterator[TaskFigures]:
+        """The figures of every result, several times faster than the results themselves."""
+
+    @abstractmethod
+    def not_succeeded(self) -> Iterator[TaskResult]:
+        """The results that are worth a look."""
+
+
 class RunStatistics(Record):
     """Counts and sums over a run's tasks. ``avg_execution_time`` in seconds over completed tasks; cost in USD."""
 
@@ -168,11 +197,17 @@ class RunStatistics(Record):
         return self
 
 
+_StoredResults = SkipJsonSchema[
+    Annotated[InstanceOf[ResultLog], PlainSerializer(lambda log, info: [r.model_dump(mode=info.mode) for r in log])]
+]
+
+
 class RunExecutionResult(Record):
     """A run as it ended; ``task_results`` in case order (repeats of a case side by side).
 
     A ``running`` run is one that did not end: it may hold fewer results than ``statistics.total_tasks``. Any other run
-    holds all of them, or none where only its statistics are known.
+    holds all of them, or none where only its statistics are known. Those of a run of more than 10,000 tasks are a
+    ``ResultLog``, a sequence that reads them from the store (and leaves out tasks that a stopped run never began).
     """
 
     run_id: str
@@ -180,7 +215,7 @@ class RunExecutionResult(Record):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     statistics: RunStatistics
-    task_results: tuple[TaskResult, ...] = ()
+    task_results: tuple[TaskResult, ...] | _StoredResults = ()
     status: RunStatus = RunStatus.COMPLETED
     stop_reason: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
@@ -189,7 +224,7 @@ class RunExecutionResult(Record):
     def _consistent(self) -> Self:
         if self.finished_at < self.started_at:
             raise ValueError(f"finished_at {self.finished_at} is before started_at {self.started_at}")
-        if self.task_results:
+        if isinstance(self.task_results, tuple) and self.task_results:
             statistics = self.statistics
             missing = statistics.total_tasks - len(self.task_results)
             if missing < 0 or (missing and self.status is not RunStatus.RUNNING):

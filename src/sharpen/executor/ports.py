@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sharpen.executor.models import FailedAttempt, RunExecutionResult, RunStatistics, TaskResult
+from sharpen.config.models import Case
+from sharpen.executor.models import FailedAttempt, ResultLog, RunExecutionResult, RunStatistics, TaskResult
 from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ class RunStart:
     """What is known when a run begins. ``purpose``: run, baseline, candidate or holdout.
 
     ``manifest`` and ``prompt`` are JSON-ready snapshots, enough to resume; ``parent_run_id`` ties the runs of one
-    ``optimize`` together. ``target`` is ``Target.identity()``. ``limits`` tells how its limiter stands at the moment.
+    ``optimize`` together. ``case_ids`` is empty when the cases are too many to be held;
+    ``dataset_hash`` then says which data set they are. ``target`` is ``Target.identity()``. ``limits`` tells how its limiter
+    stands at the moment.
     """
 
     run_id: str
@@ -35,17 +38,31 @@ class RunStart:
     prompt: list[dict[str, str]] = field(default_factory=list)
     target: Mapping[str, Any] = field(default_factory=dict)
     case_ids: tuple[str, ...] = ()
+    dataset_hash: str | None = None
     limits: Callable[[], LimiterState] | None = field(default=None, compare=False, repr=False)
 
 
 class RunSink(Protocol):
-    """Where results become durable. Each coroutine returns when its data would survive ``kill -9``."""
+    """Where results become durable: what is saved survives ``kill -9``, and after ``sync`` a power failure, too."""
 
-    async def start_run(self, start: RunStart) -> None: ...
+    async def start_run(self, start: RunStart) -> None:
+        """Note that a run begins, or goes on."""
 
-    async def save_result(self, run_id: str, result: TaskResult) -> None: ...
+    async def add_cases(self, run_id: str, position: int, cases: Sequence[Case]) -> None:
+        """Give the run cases, the first of them at ``position`` (from 0). They may have been given before."""
 
-    async def finish_run(self, result: RunExecutionResult) -> None: ...
+    async def save_result(self, run_id: str, result: TaskResult) -> None:
+        """Return when the result would survive ``kill -9``."""
+
+    async def sync(self) -> None:
+        """Return when all that was saved would survive a power failure."""
+
+    def results(self, run_id: str) -> ResultLog:
+        """The results saved so far, to be read again: of runs that are too large to be held in memory."""
+        ...
+
+    async def finish_run(self, result: RunExecutionResult) -> None:
+        """Note how the run ended; return when that would survive a power failure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,16 @@
-"""Results that are read from where they are stored, as they are asked for: a run may be larger than memory."""
+"""A run's results, whether they are held in memory or read from where they are stored."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from sharpen.errors import ErrorKind
-from sharpen.executor.models import TaskResult, TaskStatus
+from sharpen.executor.models import ResultLog, TaskFigures, TaskResult, TaskStatus
 
-
-class TaskFigures(NamedTuple):
-    """What a report needs of one result. Time in seconds; costs in USD, None when unknown."""
-
-    status: TaskStatus
-    execution_time: float
-    error_kind: ErrorKind | None
-    cost: float | None
-    saved_cost: float | None
-
-
-class ResultLog(Sequence[TaskResult]):
-    """A run's results in case order, beginning anew with each iteration.
-
-    Of a run that was stopped it holds the tasks that were begun; the rest is counted in the run's statistics alone.
-    """
-
-    @abstractmethod
-    def figures(self) -> Iterator[TaskFigures]:
-        """The figures of every result, several times faster than the results themselves."""
-
-    @abstractmethod
-    def not_succeeded(self) -> Iterator[TaskResult]:
-        """The results that are worth a look, in case order."""
+__all__ = ["ResultLog", "TaskFigures", "figures_of", "not_succeeded"]
 
 
 def figures_of(results: Iterable[TaskResult]) -> Iterable[TaskFigures]:
-    """The figures of results, however they are held."""
+    """The figures of results."""
     if isinstance(results, ResultLog):
         return results.figures()
     return (
@@ -46,7 +20,7 @@ def figures_of(results: Iterable[TaskResult]) -> Iterable[TaskFigures]:
 
 
 def not_succeeded(results: Iterable[TaskResult]) -> Iterable[TaskResult]:
-    """The results that did not succeed, however they are held."""
+    """The results that did not succeed."""
     if isinstance(results, ResultLog):
         return results.not_succeeded()
     return (result for result in results if result.status is not TaskStatus.SUCCEEDED)

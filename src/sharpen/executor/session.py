@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sharpen.config.assertions import AssertionConfig, RubricAssertion
+from sharpen.config.case_set import CaseSet
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.prompts import PromptTemplate
 from sharpen.config.targets import TargetConfig
@@ -20,6 +21,7 @@ from sharpen.executor.abort import AbortPolicy
 from sharpen.executor.budget import BudgetMeter, CompositeMeter
 from sharpen.executor.caller import Caller
 from sharpen.executor.current_run import current_run
+from sharpen.executor.hedging import Hedging
 from sharpen.executor.memory import CallMemory, Ledger
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.ports import CallTracer, ResponseCache, RunObserver, RunSink, RunStart
@@ -35,15 +37,16 @@ from sharpen.executor.task_runner import TaskRunner
 class ExecutionSession:
     """``async with`` it, then ``run`` as often as needed. Targets are opened once and closed with the session.
 
-    Entering reads the data set and opens the plan's target and its judges; it raises ``PlanError``
-    (``EmptyDatasetError`` before any target is opened), other ``UserError``s, or ``RunAborted`` for a target that
-    cannot be reached. The plan's ``execution.budget`` holds for the session as a whole; ``budget`` is one more that
-    every attempt must fit in.
+    Entering reads the data set (unless its ``cases`` are given, checked by who read them) and opens the plan's target
+    and its judges; it raises ``PlanError`` (``EmptyDatasetError`` before any target is opened), other ``UserError``s,
+    or ``RunAborted`` for a target that cannot be reached. The plan's ``execution.budget`` holds for the session as a
+    whole; ``budget`` is one more that every attempt must fit in.
     """
 
     def __init__(
         self,
         manifest: RunManifest,
+        cases: Collection[Case] | None = None,
         *,
         sink: RunSink | None = None,
         cache: ResponseCache | None = None,
@@ -53,7 +56,7 @@ class ExecutionSession:
         tracer: CallTracer | None = None,
     ) -> None:
         self.manifest = manifest
-        self.cases: Sequence[Case] = ()
+        self.cases: Collection[Case] = cases or ()
         self._own_meter = BudgetMeter(manifest.execution.budget)
         self.meter = CompositeMeter(self._own_meter, *([budget] if budget else []))
         self._sink = sink
@@ -78,7 +81,9 @@ class ExecutionSession:
         from sharpen.assertions.grading import Grader
 
         self._loop = asyncio.get_running_loop()
-        self.cases = _checked(list(self.manifest.iter_cases()))
+        if not self.cases:
+            found = self.manifest.case_set()
+            self.cases = found.held or found
         self._grader = Grader(self.manifest.assertions, self.manifest.base_dir)
         self._targets = TargetPool(self.manifest.execution, self.manifest.base_dir)
         try:
@@ -115,7 +120,7 @@ class ExecutionSession:
 
     async def run(
         self,
-        cases: Sequence[Case] | None = None,
+        cases: Collection[Case] | None = None,
         prompt: PromptTemplate | None = None,
         purpose: str = "run",
         run_id: str | None = None,
@@ -131,7 +136,7 @@ class ExecutionSession:
         cases = self.cases if cases is None else _checked(cases)
         prompt = prompt or manifest.prompt
         renderer = PromptRenderer(prompt)
-        for case in cases:
+        for case in cases if _own_assertions(cases) else ():
             if case.assertions:  # a mistake in them is found before anything is called
                 self._grader.prepare(case.assertions, f"case {case.id!r}")
                 await self._open_judges(case.assertions)
@@ -145,10 +150,11 @@ class ExecutionSession:
             manifest=self._manifest_snapshot(),
             prompt=[{"role": message.role, "content": message.content} for message in prompt.messages],
             target=self.target_identity,
-            case_ids=tuple(case.id for case in cases),
+            case_ids=() if isinstance(cases, CaseSet) else tuple(case.id for case in cases),
+            dataset_hash=cases.content_hash if isinstance(cases, CaseSet) else None,
             limits=self._main.limiter.state,
         )
-        pending = start.total_tasks - sum(result.status.completed for result in (finished or {}).values())
+        pending = start.total_tasks - len(finished or ())
         stop = StopSignal()
         if self._stop.status is RunStatus.CANCELLED:
             stop.stop(RunStatus.CANCELLED, self._stop.reason)
@@ -221,9 +227,10 @@ class ExecutionSession:
             timeout_s=execution.timeout_s,
             max_tokens=opened.max_tokens,
             memory=memory,
-            abort=None if tasks is None else AbortPolicy(tasks, execution.concurrency, subject),
+            abort=None if tasks is None else AbortPolicy(tasks, subject),
             observer=None if tasks is None else self._observer,
             tracer=self._tracer,
+            hedging=Hedging(execution.hedge) if execution.hedge else None,
             rng=self._rng,
         )
 
@@ -250,12 +257,18 @@ class ExecutionSession:
         return self._snapshot
 
 
-def _checked(cases: Sequence[Case]) -> Sequence[Case]:
+def _checked(cases: Collection[Case]) -> Collection[Case]:
     if not cases:
         raise EmptyDatasetError(Problem("the data set holds no case", key="dataset", expected="at least one case"))
+    if isinstance(cases, CaseSet):  # its survey has looked
+        return cases
     seen: set[str] = set()
     for case in cases:
         if case.id in seen:
             raise PlanError(Problem(f"two cases have the id {case.id!r}", key="dataset", expected="unique ids"))
         seen.add(case.id)
     return cases
+
+
+def _own_assertions(cases: Collection[Case]) -> bool:
+    return cases.own_assertions if isinstance(cases, CaseSet) else True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sharpen.executor.models import JudgeUsage, RunStatistics, TaskResult, TaskStatus
 
@@ -67,6 +67,15 @@ class StatisticsAccumulator:
         if result.judge.calls:
             self._add_judge(result.judge)
 
+    def add_uncalled(self) -> None:
+        """Count every task that no result came of as cancelled: the run was stopped before it was their turn."""
+        self._by_status[TaskStatus.CANCELLED] += max(0, self._total - self._by_status.total())
+
+    @property
+    def cancelled(self) -> int:
+        """Tasks that were not called to an end."""
+        return self._by_status[TaskStatus.CANCELLED]
+
     def _add_judge(self, judge: JudgeUsage) -> None:
         self._judge_calls += judge.calls
         self._judge_tokens += judge.tokens
@@ -103,9 +112,8 @@ class StatisticsAccumulator:
         )
 
 
-def summarize(results: Iterable[TaskResult], total_tasks: int | None = None) -> RunStatistics:
+def summarize(results: Sequence[TaskResult], total_tasks: int | None = None) -> RunStatistics:
     """The statistics of finished results; ``total_tasks`` (default: their number) when some are missing."""
-    results = list(results)
     accumulator = StatisticsAccumulator(len(results) if total_tasks is None else total_tasks)
     for result in results:
         accumulator.add(result)

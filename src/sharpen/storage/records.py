@@ -26,13 +26,17 @@ class RunSummary(Record):
 
 
 class RunRecord(RunSummary):
-    """Everything noted about a run but its results: enough to resume it. ``case_ids`` are in case order."""
+    """Everything noted about a run but its results: enough to resume it. ``case_ids`` are in case order.
+
+    Of a run of a large data set there are no ``case_ids`` but its ``dataset_hash`` (``CaseSet.content_hash``).
+    """
 
     manifest: dict[str, Any] = Field(default_factory=dict)
     prompt: tuple[dict[str, str], ...] = ()
     target: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
     case_ids: tuple[str, ...] = ()
+    dataset_hash: str | None = None
 
 
 class SearchRecord(Record):

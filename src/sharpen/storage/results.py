@@ -44,29 +44,6 @@ class ResultRepository:
             return FinishedResults(self._database, find_run(connection, run_id).id)
 
 
-    def spent(self, run_id: str) -> Spending:
-        """What the saved results of a run cost, those included that are asked again. Raises ``UnknownNameError``.
-
-        Not counted is a task that was answered and not judged to an end: what it paid for is remembered, and counted
-        when the resumed run takes it over.
-        """
-        over = or_(_RESULTS.status != TaskStatus.CANCELLED.value, _RESULTS.output.is_(None))
-        over = and_(over, or_(_RESULTS.error_kind.is_(None), _RESULTS.error_kind.not_in(SYSTEMIC), _RESULTS.output.is_(None)))
-        paid = _RESULTS.attempts > 0
-        judge = _RESULTS.judge_calls > 0
-        sums = select(
-            func.sum(_RESULTS.attempts + _RESULTS.judge_calls),
-            func.sum(case((paid, _RESULTS.total_tokens), else_=0) + _RESULTS.judge_tokens),
-            func.sum(func.coalesce(_RESULTS.cost, 0.0) + func.coalesce(_RESULTS.judge_cost, 0.0)),
-            func.sum(case((and_(paid, _RESULTS.cost.is_(None)), 1), else_=0))
-            + func.sum(case((and_(judge, _RESULTS.judge_cost.is_(None)), _RESULTS.judge_calls), else_=0)),
-        ).where(over)
-        with self._database.read() as connection:
-            run = find_run(connection, run_id).id
-            calls, tokens, cost, unpriced = connection.execute(sums.where(_RESULTS.run == run)).one()
-        return Spending(calls=calls or 0, tokens=tokens or 0, cost=cost or 0.0, unpriced_calls=unpriced or 0)
-
-
 class FinishedResults(Mapping[tuple[str, int], TaskResult]):
     """The results of a run that are no longer worth a call, by case id and repeat; read as they are asked for.
 

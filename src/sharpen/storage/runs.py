@@ -10,12 +10,14 @@ from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.ports import RunStart
 from sharpen.executor.statistics import summarize
 from sharpen.storage import schema
+from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
 from sharpen.storage.lookup import find_run
 from sharpen.storage.prompts import save_prompt
 from sharpen.storage.records import RunRecord, RunSummary
-from sharpen.storage.results import read_results
-from sharpen.storage.upsert import insert_or_keep
+from sharpen.storage.results import count_results, read_results
+from sharpen.storage.stored_results import StoredResults
+from sharpen.storage.types import exact_text
 
 _RUNS = schema.runs.c
 _SUMMARY = [_RUNS[name] for name in RunSummary.model_fields]
@@ -58,7 +60,8 @@ class RunRepository:
                 prompt=tuple(connection.execute(prompt).scalar() or ()),
                 target=run.target,
                 metadata=run._mapping["metadata"],
-                case_ids=_case_ids(connection, run.id),
+                case_ids=() if run.dataset_hash else _case_ids(connection, run.id),
+                dataset_hash=run.dataset_hash,
             )
 
     def load_result(self, ref: str) -> RunExecutionResult:
@@ -70,10 +73,12 @@ class RunRepository:
         """
         with self._database.read() as connection:
             run = find_run(connection, ref)
-            results = tuple(read_results(connection, run.id))
+            number = count_results(connection, run.id)
+            stored = StoredResults(self._database, run.id) if run.dataset_hash else None
+            results = stored or tuple(read_results(connection, run.id))
             running = run.status == RunStatus.RUNNING
-            total = max(run.total_tasks, len(results)) if running else len(results)
-            complete = run.statistics is not None and len(results) in (0, run.statistics["total_tasks"])
+            total = max(run.total_tasks, number) if running or stored else number
+            complete = run.statistics is not None and (stored or number in (0, run.statistics["total_tasks"]))
             return RunExecutionResult(
                 run_id=run.run_id,
                 workflow_id=run.workflow_id,
@@ -82,7 +87,7 @@ class RunRepository:
                 statistics=run.statistics if complete else summarize(results, total),
                 task_results=results,
                 status=run.status,
-                stop_reason=run.stop_reason if run.finished_at else f"{len(results)} of {total} results were saved",
+                stop_reason=run.stop_reason if run.finished_at else f"{number} of {total} results were saved",
                 metadata=run._mapping["metadata"],
             )
 
@@ -118,15 +123,13 @@ def begin_run(connection: Connection, start: RunStart) -> int:
                 target=dict(start.target),
                 metadata={},
                 prompt_hash=prompt_hash,
+                dataset_hash=start.dataset_hash,
             )
         )
         key = int(inserted.scalar_one())
-    rows = [
-        {"run": key, "case_id": case_id, "position": position, "case": None}
-        for position, case_id in enumerate(dict.fromkeys(start.case_ids))
-    ]
-    if rows:
-        connection.execute(insert_or_keep(connection.dialect.name, schema.run_cases), rows)
+    listed = BulkInsert(schema.run_cases, connection.dialect, ("run", "case_id", "position"), keep=True)
+    ids = dict.fromkeys(start.case_ids)
+    listed.execute(connection, [(key, exact_text(case_id), position) for position, case_id in enumerate(ids)])
     return key
 
 

@@ -8,9 +8,8 @@ from sqlalchemy import Connection
 
 from sharpen.config.models import Case
 from sharpen.errors import StoreError
-from sharpen.executor.models import RunExecutionResult, TaskResult
+from sharpen.executor.models import ResultLog, RunExecutionResult, TaskResult
 from sharpen.executor.ports import RunStart
-from sharpen.executor.result_log import ResultLog
 from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.cases import CaseInserts, attach_cases

@@ -8,8 +8,7 @@ from typing import Any, TypeVar, overload
 from sqlalchemy import and_, select
 
 from sharpen.errors import ErrorKind
-from sharpen.executor.models import TaskResult, TaskStatus
-from sharpen.executor.result_log import ResultLog, TaskFigures
+from sharpen.executor.models import ResultLog, TaskFigures, TaskResult, TaskStatus
 from sharpen.storage import schema
 from sharpen.storage.engine import Database
 from sharpen.storage.results import count_results
