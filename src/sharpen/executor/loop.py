@@ -21,8 +21,14 @@ def run(coroutine: Coroutine[Any, Any, T], instead: str = "the async twin") -> T
     else:
         coroutine.close()
         raise RuntimeError(f"an event loop is running already (a notebook, an async function?): await {instead}")
+    answer: list[T] = []
+
+    async def answered() -> None:  # asyncio's runner writes out the repr of what a task returns: seconds, for a large run
+        answer.append(await coroutine)
+
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(coroutine)
+        runner.run(answered())
+    return answer[0]
 
 
 def _loop_factory() -> Any:
