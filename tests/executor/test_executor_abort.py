@@ -20,7 +20,7 @@ def test_a_wrong_key_ends_the_run_at_once_even_after_successes() -> None:
 
 
 def test_an_unreachable_server_ends_the_run_when_the_first_call_has_used_its_retries() -> None:
-    policy = AbortPolicy(100, concurrency=16)
+    policy = AbortPolicy(100)
     assert [policy.failure(NO_CONNECTION, final=False) for _ in range(30)] == [None] * 30
     assert policy.failure(NO_CONNECTION, final=True) == "cannot reach the target: refused"
 
@@ -32,19 +32,9 @@ def test_without_retries_three_tasks_prove_it_or_all_there_are() -> None:
 
 
 def test_a_server_that_answers_in_any_way_is_reachable() -> None:
-    policy = AbortPolicy(100, concurrency=4)
+    policy = AbortPolicy(100)
     assert policy.failure(TIMEOUT, final=False) is None
-    assert [policy.failure(NO_CONNECTION, final=True) for _ in range(9)] == [None] * 9
-    assert "10 calls in a row" in (policy.failure(NO_CONNECTION, final=True) or "")
-
-
-def test_a_server_that_is_gone_is_noticed_by_as_many_failures_in_a_row_as_calls_run_together() -> None:
-    policy = AbortPolicy(1000, concurrency=32)
-    policy.success()
-    assert all(policy.failure(NO_CONNECTION, final=True) is None for _ in range(31))
-    policy.success()
-    assert all(policy.failure(NO_CONNECTION, final=True) is None for _ in range(31))
-    assert "32 calls in a row could not connect: refused" in (policy.failure(NO_CONNECTION, final=True) or "")
+    assert [policy.failure(NO_CONNECTION, final=True) for _ in range(20)] == [None] * 20
 
 
 def test_the_same_refusal_of_the_first_three_calls_ends_the_run() -> None:

@@ -132,7 +132,7 @@ def test_the_stop_signal_ends_a_back_off_and_forbids_the_next_attempt() -> None:
 
 def test_waits_for_the_rate_limit_before_the_attempt() -> None:
     async def main() -> list[CallOutcome]:
-        limiter = Limiter(RateLimit(requests_per_minute=60), asyncio.Semaphore(9), now)
+        limiter = Limiter(RateLimit(requests_per_minute=60), 9, now)
         one = caller(scripted(default="ok"), limiter=limiter)
         return list(await asyncio.gather(*(one.call(REQUEST) for _ in range(4))))
 

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpen.config.models import RateLimit
-from sharpen.executor.limits import Limiter, TokenBucket, estimate_tokens
+from sharpen.executor.buckets import TokenBucket, estimate_tokens
+from sharpen.executor.limits import Limiter
 from sharpen.executor.models import RunStatus
 from sharpen.executor.stopping import StopSignal
-from sharpen.targets.base import Message
+from sharpen.targets.base import Message, TargetResponse, Usage
 
 
 class Clock:
@@ -65,7 +66,7 @@ async def _starts(limiter: Limiter, tokens: list[int], stop: StopSignal | None =
     starts: list[float] = []
 
     async def one(amount: int) -> None:
-        await limiter.admit(amount, stop or StopSignal())
+        await limiter.start(amount, stop or StopSignal())
         starts.append(now())
 
     await asyncio.gather(*map(one, tokens))
@@ -74,7 +75,7 @@ async def _starts(limiter: Limiter, tokens: list[int], stop: StopSignal | None =
 
 def test_requests_start_at_the_allowed_rate_first_come_first_served() -> None:
     async def main() -> list[float]:
-        return await _starts(Limiter(RateLimit(requests_per_minute=120), asyncio.Semaphore(99), now), [0] * 22)
+        return await _starts(Limiter(RateLimit(requests_per_minute=120), 99, now), [0] * 22)
 
     starts = run_virtual(main())
     assert starts == sorted(starts)
@@ -85,11 +86,11 @@ def test_requests_start_at_the_allowed_rate_first_come_first_served() -> None:
 
 def test_tokens_are_settled_by_what_was_used() -> None:
     async def main(used: int) -> float:
-        limiter = Limiter(RateLimit(tokens_per_minute=600), asyncio.Semaphore(99), now)
+        limiter = Limiter(RateLimit(tokens_per_minute=600), 99, now)
         stop = StopSignal()
         for _ in range(11):
-            await limiter.admit(10, stop)
-            limiter.settle(10, used)
+            await limiter.start(10, stop)
+            limiter.end(0, 10, TargetResponse("", Usage(used)), None, 0.0)
         return now()
 
     assert run_virtual(main(used=10)) == pytest.approx(10, abs=0.2)
@@ -99,11 +100,11 @@ def test_tokens_are_settled_by_what_was_used() -> None:
 
 def test_a_refund_is_noticed_by_who_waits_already() -> None:
     async def main() -> float:
-        limiter = Limiter(RateLimit(tokens_per_minute=60), asyncio.Semaphore(99), now)
-        await limiter.admit(1000, StopSignal())  # larger than the bucket: leaves a debt of 1000 seconds
-        waiting = asyncio.create_task(limiter.admit(1, StopSignal()))
+        limiter = Limiter(RateLimit(tokens_per_minute=60), 99, now)
+        await limiter.start(1000, StopSignal())  # larger than the bucket: leaves a debt of 1000 seconds
+        waiting = asyncio.create_task(limiter.start(1, StopSignal()))
         await asyncio.sleep(5)
-        limiter.settle(1000, 0)
+        limiter.end(0, 1000, TargetResponse(""), None, 0.0)
         await waiting
         return now()
 
@@ -112,12 +113,12 @@ def test_a_refund_is_noticed_by_who_waits_already() -> None:
 
 def test_the_stop_signal_ends_every_wait_and_nothing_is_taken() -> None:
     async def main() -> tuple[float, float]:
-        limiter = Limiter(RateLimit(requests_per_minute=1), asyncio.Semaphore(99), now)
+        limiter = Limiter(RateLimit(requests_per_minute=1), 99, now)
         stop = StopSignal()
         asyncio.get_running_loop().call_later(3, stop.stop, RunStatus.CANCELLED, "enough")
         await _starts(limiter, [0] * 5, stop)
         stopped_at = now()
-        await limiter.admit(0, StopSignal())
+        await limiter.start(0, StopSignal())
         return stopped_at, now()
 
     stopped_at, next_start = run_virtual(main())
@@ -127,13 +128,13 @@ def test_the_stop_signal_ends_every_wait_and_nothing_is_taken() -> None:
 
 def test_a_waiter_that_is_cancelled_gives_way() -> None:
     async def main() -> float:
-        limiter = Limiter(RateLimit(requests_per_minute=60), asyncio.Semaphore(99), now)
+        limiter = Limiter(RateLimit(requests_per_minute=60), 99, now)
         stop = StopSignal()
-        await limiter.admit(0, stop)
-        gone = asyncio.create_task(limiter.admit(0, stop))
+        await limiter.start(0, stop)
+        gone = asyncio.create_task(limiter.start(0, stop))
         await asyncio.sleep(0.5)
         gone.cancel()
-        await limiter.admit(0, stop)
+        await limiter.start(0, stop)
         return now()
 
     assert run_virtual(main()) == pytest.approx(1, abs=0.2)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sharpen.config.case_set import CaseSet
 
 __all__ = [
-    "Budget", "Case", "DatasetConfig", "ExecutionConfig", "OptimizeConfig", "PromptMessage", "PromptTemplate",
-    "RateLimit", "RunManifest", "SplitConfig", "Thresholds",
+    "Budget", "Case", "DatasetConfig", "ExecutionConfig", "HedgeConfig", "OptimizeConfig", "PromptMessage",
+    "PromptTemplate", "RateLimit", "RunManifest", "SplitConfig", "Thresholds",
 ]  # fmt: skip
 
 
@@ -118,6 +118,15 @@ class Budget(PlanPart):
     max_cost_usd: Float | None = Field(default=None, gt=0, description="USD in all; needs a known price.")
 
 
+class HedgeConfig(PlanPart):
+    """A second call for one that is late: the first answer counts, the other call is cancelled."""
+
+    after_percentile: Float = Field(
+        default=95.0, ge=50, lt=100, description="Late is a call that takes longer than so many percent of the latest."
+    )
+    max_extra: Float = Field(default=0.05, gt=0, le=1, description="Second calls, as a share of all calls, at most.")
+
+
 class ExecutionConfig(PlanPart):
     """How the cases are run."""
 
@@ -129,6 +138,9 @@ class ExecutionConfig(PlanPart):
     repeats: Int = Field(default=1, ge=1, le=1000, description="How often each case is run.")
     rate_limit: RateLimit = Field(default=RateLimit(), description="What the provider allows.")
     budget: Budget = Field(default=Budget(), description="What one run may spend.")
+    hedge: HedgeConfig | None = Field(
+        default=None, description="Second calls for late ones; left out: none. `{}`: with the values below."
+    )
     cache: bool = Field(default=True, description="Answer a call that was made before from the store, at no cost.")
 
 

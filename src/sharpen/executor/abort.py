@@ -8,9 +8,6 @@ from sharpen.targets.base import Failure
 PROOF = 3
 """So many failed attempts to connect, or calls refused for the same reason, with no success, prove a broken set-up."""
 
-MIN_CONSECUTIVE = 10
-"""At least so many calls in a row must fail to connect before a server that once answered counts as gone."""
-
 
 class AbortPolicy:
     """Watches the attempts of one run at one target.
@@ -18,36 +15,33 @@ class AbortPolicy:
     - authentication: at once, for no retry and no other case would fare better;
     - connection, before any success: when a call has used up its retries and nothing but failures to connect was seen,
       three of them at least (fewer when the run has fewer tasks);
-    - connection, later: when as many calls in a row as run side by side (ten at least) could not connect;
     - what is asked for does not exist (HTTP 404: the model, the path; or a target of another kind says bad request):
       when the first three calls were all refused so, with the same message. Any other refusal may be a case's own.
+
+    A server that breaks down, or that many calls find out of reach at once, is the circuit breaker's to give up.
     """
 
-    def __init__(self, total_tasks: int, concurrency: int = 1, subject: str = "the target") -> None:
-        self._subject = subject
+    def __init__(self, total_tasks: int, subject: str = "the target") -> None:
+        self.subject = subject
         self._proof = min(PROOF, total_tasks)
-        self._consecutive_limit = max(MIN_CONSECUTIVE, concurrency)
         self._succeeded = False
         self._connection_attempts = 0
         self._other_attempts = 0
-        self._consecutive = 0
         self._finished = 0
         self._refusals: dict[tuple[int | None, str], int] = {}
 
     def success(self) -> None:
         """An attempt was answered."""
         self._succeeded = True
-        self._consecutive = 0
 
     def failure(self, failure: Failure, final: bool) -> str | None:
         """An attempt failed; ``final``: it will not be retried. The reason to abort the run, or None."""
         self._finished += final
         if failure.kind is ErrorKind.AUTHENTICATION:
-            return f"{self._subject} refuses the credentials: {failure.message}"
+            return f"{self.subject} refuses the credentials: {failure.message}"
         if failure.kind is ErrorKind.CONNECTION:
             return self._connection(failure, final)
         self._other_attempts += 1
-        self._consecutive = 0
         missing = failure.kind is ErrorKind.BAD_REQUEST and failure.http_status in (None, 404)
         if missing and final and not self._succeeded:
             return self._refusal(failure)
@@ -57,17 +51,14 @@ class AbortPolicy:
         self._connection_attempts += 1
         if not final:
             return None
-        self._consecutive += 1
         never = not self._succeeded and not self._other_attempts and self._connection_attempts >= self._proof
         if never:
-            return f"cannot reach {self._subject}: {failure.message}"
-        if self._consecutive >= self._consecutive_limit:
-            return f"{self._subject} is gone: {self._consecutive} calls in a row could not connect: {failure.message}"
+            return f"cannot reach {self.subject}: {failure.message}"
         return None
 
     def _refusal(self, failure: Failure) -> str | None:
         reason = (failure.http_status, failure.message)
         self._refusals[reason] = self._refusals.get(reason, 0) + 1
         if self._refusals[reason] == self._finished and self._finished >= self._proof:
-            return f"{self._subject} refuses every request: {failure.message}"
+            return f"{self.subject} refuses every request: {failure.message}"
         return None

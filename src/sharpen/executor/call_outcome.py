@@ -14,12 +14,14 @@ class CallOutcome:
 
     ``execution_time`` is the last attempt's; ``wait_time`` what slots (``queue_time``), rate limits (``limit_time``)
     and back-off added. Tokens and cost include what failed attempts used up; ``saved_cost`` is what a remembered answer
-    cost when it was paid for. ``stopped``: not called to an end, because the run was stopped.
+    cost when it was paid for. ``hedges``: second calls among the ``attempts``. ``stopped``: not called to an end,
+    because the run was stopped.
     """
 
     response: TargetResponse | None = None
     failure: Failure | None = None
     attempts: int = 0
+    hedges: int = 0
     execution_time: float = 0.0
     wait_time: float = 0.0
     queue_time: float = 0.0
@@ -35,6 +37,13 @@ class CallOutcome:
     @property
     def total_tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
+
+    def join(self, other: CallOutcome) -> None:
+        """Add the calls that another outcome counts, and what they used."""
+        self.attempts += other.attempts
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.cost = None if other.cost is None or self.cost is None else self.cost + other.cost
 
     def spend(self, usage: Usage, cost: float | None) -> None:
         """Add what one attempt used; an unknown price makes the sum unknown."""

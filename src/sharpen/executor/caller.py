@@ -12,9 +12,12 @@ from typing import Any
 
 from sharpen.errors import BudgetExhausted, ErrorKind
 from sharpen.executor.abort import AbortPolicy
+from sharpen.executor.buckets import estimate_tokens
 from sharpen.executor.budget import BudgetMeter, Meter
 from sharpen.executor.call_outcome import CallOutcome
-from sharpen.executor.limits import Limiter, estimate_tokens
+from sharpen.executor.deadlines import Deadlines
+from sharpen.executor.hedging import Hedging
+from sharpen.executor.limits import Limiter
 from sharpen.executor.memory import CallMemory
 from sharpen.executor.models import FailedAttempt, RunStatus
 from sharpen.executor.ports import CallTracer, RunObserver
@@ -22,12 +25,15 @@ from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
 from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse, Usage
 
+_NOTHING = Usage()
+
 
 @dataclass(slots=True, kw_only=True)
 class Caller:
     """Calls one target. Light: each run makes its own, the target, the limits and the budget behind it are shared.
 
-    ``timeout_s`` bounds one attempt; ``max_tokens`` is the longest answer asked for (0: unknown), for the token limit.
+    ``timeout_s`` bounds one attempt; ``max_tokens`` is the longest answer asked for (0: unknown), for the token limit;
+    ``hedging``: late calls get company.
     """
 
     target: Target
@@ -41,8 +47,13 @@ class Caller:
     abort: AbortPolicy | None = None
     observer: RunObserver | None = None
     tracer: CallTracer | None = None
+    hedging: Hedging | None = None
     rng: random.Random = field(default_factory=random.Random)
     clock: Callable[[], float] = time.monotonic
+    _deadlines: Deadlines = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._deadlines = Deadlines(self.timeout_s)
 
     async def call(self, request: TargetRequest) -> CallOutcome:
         """Answer from the cache or by attempts, as many as the retry policy, the budget and the stop signal allow.
@@ -66,18 +77,10 @@ class Caller:
             outcome.failure = failure
             if outcome.stopped:
                 return outcome
-            wait = self.policy.wait(failure, outcome.attempts, self.rng)
-            failed = FailedAttempt(
-                kind=failure.kind,
-                http_status=failure.http_status,
-                time=outcome.execution_time,
-                tokens=failure.usage.total_tokens,
-                cost=failure.cost,
-            )
-            if self.abort and (reason := self.abort.failure(failure, final=wait is None)):
-                self.stop.stop(RunStatus.ABORTED, reason)
+            wait = self._wait_after(failure, outcome)
             if self.observer:
                 self.observer.attempt_failed(request.case_id, failure.kind, None if self.stop.requested else wait)
+            failed = _failed(failure, outcome.execution_time)
             if wait is None:
                 outcome.failed_attempts.append(failed)
                 return outcome
@@ -87,56 +90,146 @@ class Caller:
             outcome.wait_time += slept
             outcome.failed_attempts.append(failed.model_copy(update={"wait": slept}))
 
+    def _wait_after(self, failure: Failure, outcome: CallOutcome) -> float | None:
+        """Seconds until the next attempt; None: there is none. Ends the run when the failure is not this call's own."""
+        wait = self.policy.wait(failure, outcome.attempts - outcome.hedges, self.rng)
+        if self.abort is None:  # outside of a run there is none to end: a call to a target that is down is over
+            return None if self.limiter.breaker.verdict("") else wait
+        reason = self.abort.failure(failure, final=wait is None) or self.limiter.breaker.verdict(self.abort.subject)
+        if reason:
+            self.stop.stop(RunStatus.ABORTED, reason)
+        return wait
+
     async def _attempt(self, request: TargetRequest, outcome: CallOutcome) -> Failure | None:
         """Make one attempt if one may be made. Its failure, or None with ``outcome.response`` set."""
-        estimate = estimate_tokens(request.messages, self.max_tokens)
-        queued_at = self.clock()
-        async with self.limiter.slots:
-            slot_at = self.clock()
-            await self.limiter.admit(estimate, self.stop)
-            admitted_at = self.clock()
-            outcome.queue_time += slot_at - queued_at
-            outcome.limit_time += admitted_at - slot_at
-            outcome.wait_time += admitted_at - queued_at
-            if self.stop.requested:
-                return self._stopped(outcome)
-            try:
-                self.meter.reserve()
-            except BudgetExhausted as error:
-                self.stop.stop(RunStatus.BUDGET_EXHAUSTED, str(error))
-                return self._stopped(outcome)
-            return await self._invoke(request, outcome, estimate)
+        limiter, stop = self.limiter, self.stop
+        if stop.status is not None:
+            return self._stopped(outcome)
+        estimate = estimate_tokens(request.messages, self.max_tokens) if limiter.counts_tokens else 0
+        if not limiter.try_start(estimate) and not await self._turn(estimate, outcome):
+            return self._stopped(outcome)
+        try:
+            self.meter.reserve()
+        except BudgetExhausted as error:
+            limiter.end(limiter.epoch, estimate, None, None, 0.0)
+            stop.stop(RunStatus.BUDGET_EXHAUSTED, str(error))
+            return self._stopped(outcome)
+        if self.hedging is None:
+            return await self._invoke(request, outcome, estimate, outcome.attempts + 1)
+        return await self._hedged(self.hedging, request, outcome, estimate)
 
-    async def _invoke(self, request: TargetRequest, outcome: CallOutcome, estimate: int) -> Failure | None:
+    async def _turn(self, estimate: int, outcome: CallOutcome) -> bool:
+        """Wait until it is this call's turn; False: the run was stopped before."""
+        limiter, waits_at = self.limiter, self.clock()
+        queued = limiter.in_flight >= limiter.concurrency
+        try:
+            return await limiter.start(estimate, self.stop)
+        finally:
+            waited = self.clock() - waits_at
+            outcome.wait_time += waited
+            if queued:
+                outcome.queue_time += waited
+            else:
+                outcome.limit_time += waited
+
+    async def _invoke(self, request: TargetRequest, outcome: CallOutcome, estimate: int, number: int) -> Failure | None:
+        """Make attempt ``number``, for which there is a place and budget; give both back, whatever happens."""
         outcome.attempts += 1
         response: TargetResponse | None = None
         failure: Failure | None = None
-        token = self.tracer.attempt_started(self.target, request, outcome.attempts) if self.tracer else None
+        token = self.tracer.attempt_started(self.target, request, number) if self.tracer else None
+        epoch = self.limiter.epoch
         started_at = self.clock()
+        task = self._deadlines.enter()
         try:
-            async with asyncio.timeout(self.timeout_s):
-                response = await self.target.invoke(request)
+            response = await self.target.invoke(request)
+            self._deadlines.leave(task)
             if flaw := _flaw(response):
                 response, failure = None, Failure(ErrorKind.MALFORMED_COMPLETION, flaw)
             else:
                 outcome.response = response
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            late = self._deadlines.leave(task)
+            if task.cancelling():
                 raise
-            failure = Failure(ErrorKind.SERVER, "the target cancelled the call by itself", retryable=True)
+            if late:
+                failure = self._classify(TimeoutError(f"no answer within {self.timeout_s:g} s (execution.timeout_s)"))
+            else:
+                failure = Failure(ErrorKind.SERVER, "the target cancelled the call by itself", retryable=True)
         except Exception as error:  # noqa: BLE001 - a target raises whatever it likes, its classify says what it was
+            self._deadlines.leave(task)
             failure = self._classify(error)
+        except BaseException:
+            self._deadlines.leave(task)
+            raise
         finally:
-            outcome.execution_time = self.clock() - started_at
+            outcome.execution_time = took = self.clock() - started_at
             # an attempt that is cancelled half way is not known to have cost anything
-            usage, cost = (spent.usage, spent.cost) if (spent := response or failure) else (Usage(), 0.0)
+            usage, cost = (spent.usage, spent.cost) if (spent := response or failure) else (_NOTHING, 0.0)
             outcome.spend(usage, cost)
             self.meter.settle(usage.total_tokens, cost)
-            self.limiter.settle(estimate, usage.total_tokens)
+            self.limiter.end(epoch, estimate, response, failure, took)
             if self.tracer:
                 self.tracer.attempt_ended(token, response, failure)
         return failure
+
+    async def _hedged(
+        self, hedging: Hedging, request: TargetRequest, outcome: CallOutcome, estimate: int
+    ) -> Failure | None:
+        """An attempt that gets company when it is late. The first answer counts, the other call is cancelled."""
+        patience, started_at = hedging.patience(), self.clock()
+        first, second = CallOutcome(), CallOutcome()
+        calls = [asyncio.create_task(self._invoke(request, first, estimate, outcome.attempts + 1))]
+        try:
+            await asyncio.wait(calls, timeout=patience)
+            if not calls[0].done() and self.limiter.free and hedging.allowed:
+                calls.append(
+                    asyncio.create_task(self._second(hedging, request, second, estimate, outcome.attempts + 2))
+                )
+            waiting = set(calls)
+            while waiting and first.response is None and second.response is None:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for call in calls:
+                call.cancel()
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+            winner = first if first.response else second
+            outcome.join(first)
+            outcome.join(second)
+            outcome.hedges += second.attempts
+        for end in ended:
+            if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError):
+                raise end
+        outcome.execution_time = self.clock() - started_at
+        if winner.response is None:
+            failures = [end for end in ended if isinstance(end, Failure)]
+            outcome.failed_attempts.extend(_failed(failure, second.execution_time) for failure in failures[1:])
+            return failures[0]
+        outcome.response = winner.response
+        hedging.observe(winner.execution_time)
+        for end, part in zip(ended, (first, second), strict=False):
+            if isinstance(end, Failure):
+                outcome.failed_attempts.append(_failed(end, part.execution_time))
+            elif part is not winner and part.attempts:
+                # what a cancelled call costs nobody tells: it counts like the answered one, never too little
+                usage, cost = winner.response.usage, winner.response.cost
+                outcome.spend(usage, cost)
+                self.meter.charge(0, usage.total_tokens, cost)
+        return None
+
+    async def _second(
+        self, hedging: Hedging, request: TargetRequest, outcome: CallOutcome, estimate: int, number: int
+    ) -> Failure | None:
+        """The company: made when a place is free, while the budget allows it, and never a reason to stop the run."""
+        if not await self.limiter.start(estimate, self.stop):
+            return None
+        try:
+            self.meter.reserve()
+        except BudgetExhausted:
+            self.limiter.end(self.limiter.epoch, estimate, None, None, 0.0)
+            return None
+        hedging.hedges += 1
+        return await self._invoke(request, outcome, estimate, number)
 
     def _classify(self, error: Exception) -> Failure:
         try:
@@ -149,6 +242,16 @@ class Caller:
         outcome.stopped = True
         last = f"; last failure: {outcome.failure.message}" if outcome.failure else ""
         return Failure(self.stop.kind, f"not called: {self.stop.reason}{last}")
+
+
+def _failed(failure: Failure, took: float) -> FailedAttempt:
+    return FailedAttempt(
+        kind=failure.kind,
+        http_status=failure.http_status,
+        time=took,
+        tokens=failure.usage.total_tokens,
+        cost=failure.cost,
+    )
 
 
 def _flaw(response: Any) -> str | None:

@@ -1,61 +1,30 @@
-"""How many calls may be under way, and how fast they may start."""
+"""One gate for every call of one target: how many may be under way, how fast they may start, and when not at all."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from sharpen.config.models import RateLimit
+from sharpen.errors import ErrorKind
+from sharpen.executor.adaptive import AdaptiveLimit
+from sharpen.executor.breaker import Breaker, Circuit, is_trouble
+from sharpen.executor.buckets import TokenBucket
+from sharpen.executor.foresight import Foresight
+from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
-from sharpen.targets.base import Message
+from sharpen.targets.base import Failure, TargetResponse
 
-CHARS_PER_TOKEN = 4
-"""Characters in one token, a common rule of thumb for English text; settled by the provider's own count afterwards."""
-
-BURST_S = 1.0
-"""A bucket holds one second's worth: providers enforce a limit per minute over shorter spans, too."""
-
-RECHECK_S = 0.1
-"""How soon a waiting call notices that others used fewer tokens than was estimated for them."""
+MIN_TIMER_S = 0.0005
+"""Timers are not set closer than this: a wait that rounding left over must not keep the loop spinning."""
 
 
-def estimate_tokens(messages: tuple[Message, ...], max_tokens: int) -> int:
-    """Tokens that a call may use: characters / 4 plus the longest answer asked for (0: not known)."""
-    return sum(len(message.content) for message in messages) // CHARS_PER_TOKEN + max_tokens
-
-
-class TokenBucket:
-    """A token bucket: filled at ``per_minute`` / 60 each second, up to one second's worth (at least one).
-
-    In any span of t seconds it lets through at most capacity + rate · t. An amount larger than the bucket starts when
-    the bucket is full and leaves a debt that those after it wait for.
-    """
-
-    def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rate = per_minute / 60
-        self.capacity = max(1.0, self.rate * BURST_S)
-        self._clock = clock
-        self._level = self.capacity
-        self._filled_at = clock()
-
-    def wait(self, amount: float) -> float:
-        """Seconds until ``amount`` may be taken; 0: now."""
-        self._fill()
-        missing = min(amount, self.capacity) - self._level
-        return missing / self.rate if missing > 1e-9 else 0.0  # less is what floating point leaves behind
-
-    def take(self, amount: float) -> None:
-        """Take ``amount``; a negative one gives back."""
-        self._fill()
-        self._level = min(self.capacity, self._level - amount)
-
-    def _fill(self) -> None:
-        now = self._clock()
-        self._level = min(self.capacity, self._level + (now - self._filled_at) * self.rate)
-        self._filled_at = now
+MAX_HOLD_S = 300.0
+"""No hint of a server holds calls back for longer; then they find out by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,45 +42,224 @@ class LimiterState:
     max_concurrency: int
     rate_per_s: float | None = None
     paused_for_s: float = 0.0
-    circuit: Literal["closed", "open", "half-open"] = "closed"
+    circuit: Circuit = "closed"
 
 
 class Limiter:
-    """The rate limits of one target, first come first served. ``slots`` bounds the attempts under way."""
+    """All calls of one target go through here, first come first served, whoever makes them.
 
-    def __init__(self, limit: RateLimit, slots: asyncio.Semaphore, clock: Callable[[], float] = time.monotonic) -> None:
-        self.slots = slots
+    ``try_start`` or ``await start`` before an attempt, ``end`` after it, on one event loop. While no limit is set, none
+    has been met and fewer than ``concurrency`` calls are under way, both cost next to nothing.
+    """
+
+    def __init__(
+        self,
+        limit: RateLimit,
+        concurrency: int,
+        clock: Callable[[], float] = time.monotonic,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self.concurrency = concurrency
+        self.in_flight = 0
+        self.epoch = 0
+        """Changes whenever calls begun before must not be taken for calls begun later."""
+        self.breaker = Breaker(policy or RetryPolicy(), concurrency)
         self._requests = TokenBucket(limit.requests_per_minute, clock) if limit.requests_per_minute else None
         self._tokens = TokenBucket(limit.tokens_per_minute, clock) if limit.tokens_per_minute else None
-        self._turn = asyncio.Lock()
-        self._most = slots._value
+        self.counts_tokens = self._tokens is not None
+        self._adaptive: AdaptiveLimit | None = None
+        self._adaptive_epoch = self._breaker_epoch = 0
+        self._foresight = Foresight()
+        self._held_until = -math.inf
+        self._queue: deque[tuple[asyncio.Future[bool], int]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._clock = clock
+        self._began = clock()
+        self._starts = 0
+        self._update()
 
     def state(self) -> LimiterState:
         """How it stands just now."""
-        waiting = len(self.slots._waiters or ())
-        in_flight = self._most - self.slots._value
-        rate = self._requests.rate if self._requests else None
-        return LimiterState(in_flight, waiting, self._most, self._most, rate)
+        adaptive, now = self._adaptive, self._clock()
+        rates = [bucket.rate for bucket in (self._requests,) if bucket]
+        if adaptive and adaptive.rate is not None:
+            rates.append(adaptive.rate)
+        pauses = [0.0, self._held_until - now, adaptive.paused_for(now) if adaptive else 0.0]
+        circuit_s = self.breaker.wait(now)
+        if circuit_s < math.inf:
+            pauses.append(circuit_s)
+        return LimiterState(
+            in_flight=self.in_flight,
+            waiting=sum(not future.done() for future, _ in self._queue),
+            concurrency=adaptive.concurrency if adaptive else self.concurrency,
+            max_concurrency=self.concurrency,
+            rate_per_s=min(rates, default=None),
+            paused_for_s=max(pauses),
+            circuit=self.breaker.state,
+        )
 
-    async def admit(self, tokens: int, stop: StopSignal) -> None:
-        """Wait until one more attempt with about so many tokens may start, or until the stop signal comes."""
-        if self._requests is None and self._tokens is None:
-            return
-        async with self._turn:
-            while not stop.requested and (wait := self._wait(tokens)) > 0:
-                await stop.sleep(max(0.001, min(wait, RECHECK_S)))
-            if self._requests and not stop.requested:
-                self._requests.take(1)
-            if self._tokens and not stop.requested:
-                self._tokens.take(tokens)
+    @property
+    def free(self) -> bool:
+        """Nothing but the number of calls under way holds any back."""
+        return self._free
 
-    def settle(self, estimated: int, used: int) -> None:
-        """Correct an admitted attempt's estimate by what it really used."""
+    def try_start(self, tokens: int = 0) -> bool:
+        """Start an attempt of about so many tokens now, if one may start and nobody waits for it."""
+        if self._queue:
+            return False
+        if self._free:
+            if self.in_flight >= self.concurrency:
+                return False
+            self.in_flight += 1
+            self._starts += 1
+            return True
+        if self._wait(tokens) > 0:
+            return False
+        self._take(tokens)
+        return True
+
+    async def start(self, tokens: int, stop: StopSignal) -> bool:
+        """Wait until an attempt may start, and start it. False: the stop signal came first, nothing was started."""
+        if stop.requested:
+            return False
+        if self.try_start(tokens):
+            return True
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.append((future, tokens))
+        stop.waiting.add(future)
+        self._dispatch()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.result():
+                self.end(self.epoch, tokens, None, None, 0.0)  # its turn came in the same instant
+            raise
+        finally:
+            stop.waiting.discard(future)
+            if self._queue and self._queue[0][0].done():
+                self._dispatch()
+
+    def end(
+        self, epoch: int, tokens: int, response: TargetResponse | None, failure: Failure | None, took: float
+    ) -> None:
+        """An attempt is over that started in ``epoch`` with an estimate of so many ``tokens``; ``took`` in seconds.
+
+        Neither a response nor a failure: it was cancelled, and proves nothing.
+        """
+        self.in_flight -= 1
+        if response is not None and self._free and response.hints is None:
+            if self.breaker.failures:
+                self.breaker.answered()
+        else:
+            self._learn(epoch, tokens, response, failure, took)
+        if self._queue:
+            self._dispatch()
+
+    def _learn(
+        self, epoch: int, tokens: int, response: TargetResponse | None, failure: Failure | None, took: float
+    ) -> None:
+        now = self._clock()
+        spent = response or failure
         if self._tokens:
-            self._tokens.take(used - estimated)
+            self._tokens.take((spent.usage.total_tokens if spent else 0) - tokens)
+        if spent is None:
+            self._dropped(epoch)
+        elif failure is not None and is_refusal(failure):
+            self.breaker.answered()
+            self._refused(now, epoch, failure, took)
+        else:
+            if failure is None or not is_trouble(failure):
+                self.breaker.answered()
+            elif epoch >= self._breaker_epoch and self.breaker.failed(failure, now):
+                self.epoch += 1
+                self._breaker_epoch = self.epoch
+            if self._adaptive:
+                self._adaptive.answered(now, epoch < self._adaptive_epoch)
+        if spent is not None and spent.hints is not None:
+            hold = self._foresight.hold(now, spent.hints, spent.usage.total_tokens)
+            self._held_until = now + min(hold, MAX_HOLD_S) if hold else -math.inf
+        self._update()
+
+    def _dropped(self, epoch: int) -> None:
+        if epoch >= self._breaker_epoch:
+            self.breaker.dropped()
+        if self._adaptive:
+            self._adaptive.dropped(epoch < self._adaptive_epoch)
+
+    def _refused(self, now: float, epoch: int, failure: Failure, took: float) -> None:
+        if self._adaptive is None:
+            self._adaptive = AdaptiveLimit(self.concurrency, self._began, self._starts)
+            self._adaptive_epoch = epoch
+        late = epoch < self._adaptive_epoch
+        if self._adaptive.refused(now, late, failure.retry_after_s, self.in_flight, took):
+            self.epoch += 1
+            self._adaptive_epoch = self.epoch
+
+    def _update(self) -> None:
+        """Whether nothing but the number of calls under way needs to be looked at."""
+        if self._adaptive is not None and self._adaptive.unlimited:
+            self._adaptive = None
+            self._began, self._starts = self._clock(), self.in_flight
+        self._free = (
+            self._requests is None
+            and self._tokens is None
+            and self._adaptive is None
+            and self.breaker.state == "closed"
+            and self._held_until <= self._clock()
+        )
 
     def _wait(self, tokens: int) -> float:
-        return max(
-            self._requests.wait(1) if self._requests else 0.0,
-            self._tokens.wait(tokens) if self._tokens else 0.0,
-        )
+        """Seconds until the next attempt may start; infinite: not before another one has ended."""
+        if self.in_flight >= self.concurrency:
+            return math.inf
+        now = self._clock()
+        wait = max(self.breaker.wait(now), self._held_until - now)
+        if self._requests:
+            wait = max(wait, self._requests.wait(1))
+        if self._tokens:
+            wait = max(wait, self._tokens.wait(tokens))
+        if wait > 0 or self._adaptive is None:  # the pace looks only at what nothing else holds back
+            return max(0.0, wait)
+        return self._adaptive.wait(now, self.in_flight)
+
+    def _take(self, tokens: int) -> None:
+        self.in_flight += 1
+        self._starts += 1
+        self.breaker.started()
+        if self._requests:
+            self._requests.take(1)
+        if self._tokens:
+            self._tokens.take(tokens)
+        if self._adaptive:
+            self._adaptive.started(self._clock(), self.in_flight)
+
+    def _dispatch(self) -> None:
+        """Let those start who may, in the order in which they came, and set a timer for the next one."""
+        queue = self._queue
+        while queue:
+            future, tokens = queue[0]
+            if not future.done():
+                if (wait := self._wait(tokens)) > 0:
+                    self._wake_in(wait)
+                    return
+                self._take(tokens)
+                future.set_result(True)
+            queue.popleft()
+
+    def _wake_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if seconds < math.inf:
+            self._timer = asyncio.get_running_loop().call_later(max(seconds, MIN_TIMER_S), self._woken)
+
+    def _woken(self) -> None:
+        self._timer = None
+        self._dispatch()
+
+
+def is_refusal(failure: Failure) -> bool:
+    """Whether the server refused the call because of too many: 429, or 503 that says when to come back."""
+    if failure.kind is ErrorKind.RATE_LIMIT:
+        return failure.retryable
+    return failure.kind is ErrorKind.SERVER and failure.retryable and failure.retry_after_s is not None

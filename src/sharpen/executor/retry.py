@@ -32,5 +32,8 @@ class RetryPolicy:
         asked = failure.retry_after_s or 0.0
         if asked > self.max_retry_after_s:
             return None
-        ceiling = min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 64))  # 2**64 is past any cap, and no overflow
-        return asked + rng.uniform(0.0, ceiling)
+        return asked + rng.uniform(0.0, self.ceiling(attempt))
+
+    def ceiling(self, attempt: int) -> float:
+        """The longest wait after failed attempt number ``attempt``, in seconds, when the server names none."""
+        return min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 64))  # 2**64 is past any cap, and no overflow

@@ -14,6 +14,8 @@ class StopSignal:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self.waiting: set[asyncio.Future[bool]] = set()
+        """What ends with False when the signal comes: calls that wait for their turn."""
         self.status: RunStatus | None = None
         self.reason = ""
 
@@ -38,6 +40,9 @@ class StopSignal:
         if self.status is None or (self.by_budget and status is not RunStatus.BUDGET_EXHAUSTED):
             self.status, self.reason = status, reason
             self._event.set()
+            for future in self.waiting:
+                if not future.done():
+                    future.set_result(False)
 
     async def sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until the signal comes."""

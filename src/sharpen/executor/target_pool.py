@@ -12,6 +12,7 @@ from sharpen.config.models import ExecutionConfig
 from sharpen.config.targets import LocalTarget, OpenAITarget, TargetConfig
 from sharpen.executor.cache_keys import CacheKeys
 from sharpen.executor.limits import Limiter
+from sharpen.executor.retry import RetryPolicy
 from sharpen.targets.base import Target
 
 _MAX_TOKENS_KEYS = ("max_tokens", "max_completion_tokens", "n_predict")
@@ -64,7 +65,9 @@ class TargetPool:
         slots = min(self._execution.concurrency, target.max_concurrency or self._execution.concurrency)
         return OpenTarget(
             target=target,
-            limiter=Limiter(self._execution.rate_limit, asyncio.Semaphore(slots)),
+            limiter=Limiter(
+                self._execution.rate_limit, slots, policy=RetryPolicy(max_retries=self._execution.max_retries)
+            ),
             keys=CacheKeys(target.identity(), program=not isinstance(config, OpenAITarget | LocalTarget)),
             max_tokens=_max_tokens(getattr(config, "params", {})),
         )

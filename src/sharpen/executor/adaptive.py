@@ -1,0 +1,250 @@
+"""How many calls a server lets run side by side, and how many a second: learned from its refusals (pure).
+
+Nothing is limited until a server refuses a call (429, or 503 with Retry-After). From then on the limits come down
+multiplicatively and feel their way up again. What is borrowed, and from where:
+
+- the rate follows the cubic curve of TCP CUBIC (RFC 9438), as the AWS SDKs' adaptive retry mode does for a client's
+  request rate: quickly back to what was found possible, a while near it, then on to see whether more is possible now;
+- the concurrency is AIMD (Chiu and Jain, Computer Networks and ISDN Systems 17, 1989), with slow start until it is
+  known (RFC 5681), as in Netflix' concurrency-limits;
+- refusals of calls that started before the first of them was known are one episode and count once (RFC 6582, "fast
+  recovery"). An episode ends the start of calls for as long as the server asks. When it does not say how long, for a
+  second and then twice as long each time, with one single call in between to find out.
+
+How much a server allows is measured, not guessed: what it accepted between two resumptions, divided by the time
+between them. That is exact for token buckets and for windows, fixed or sliding, as long as the server was kept busy.
+Two measurements in a row that agree are believed; until then the search is wide.
+"""
+
+from __future__ import annotations
+
+import math
+
+PAUSE_S = 1.0
+"""The first pause when the server names none; the most common window that limits are enforced over."""
+
+SHORT_PAUSE_S = 0.1
+"""The same when the number of calls side by side is known to be what the server limits: one of them ends soon."""
+
+MAX_PAUSE_S = 10.0
+"""Pauses that the server did not ask for grow up to this: of a window of a minute at most a sixth is lost."""
+
+STEP_BACK = 0.9
+"""After an episode the rate starts at this share of what was measured, and below the rate that was refused."""
+
+DOUBLING_S = 0.5
+"""While nothing is known of the rate but that it was refused, it doubles in so many seconds."""
+
+AGREEMENT = 0.25
+"""Two measurements that differ by at most this share of the larger one agree."""
+
+MIN_CURVE_S, MAX_CURVE_S = 10.0, 60.0
+"""Seconds from the step back until the rate is what was measured; as long as the last episode was ago."""
+
+MIN_PROBE_S, MAX_PROBE_S = 10.0, 60.0
+"""Seconds until one more call side by side is tried, doubled whenever that was refused."""
+
+CATCH_UP_S = 0.01
+"""So far behind its pace a start may be made up for: timers are not exact."""
+
+RELEVANT_S = 10.0
+"""A rate that has held nothing back for so long, while the number of calls side by side did, is no limit any more."""
+
+
+class AdaptiveLimit:
+    """Made at the first refusal. Every ``now`` is a reading of one clock in seconds.
+
+    ``most``: calls side by side that the plan allows; ``began``: since when calls are made; ``starts``: how many were
+    started since then and not refused, those under way and the one about to be reported included. ``late``: the call
+    was started before the present episode was known of.
+    """
+
+    def __init__(self, most: int, began: float, starts: int) -> None:
+        self.most = most
+        self.concurrency = most
+        self._since = began
+        self._starts = starts
+        # the pause
+        self._paused = False
+        self._until = 0.0
+        self._asked = False
+        self._pause_s = PAUSE_S
+        self._probe_ends: float | None = None
+        self._proved = True
+        # the episode
+        self._by_rate = self._by_slots = False
+        self._in_flight = 0
+        self._refused_too = 0
+        self._refusal_s = 0.0
+        self._refused_rate: float | None = None
+        # the rate: a curve over the time that it held something back
+        self._floor: float | None = None
+        self._plateau: float | None = None
+        self._amplitude = 0.0
+        self._curve_s = MIN_CURVE_S
+        self._age = 0.0
+        self._next_at = 0.0
+        self._paced_at = -math.inf
+        self._grown_at = 0.0
+        self._measured: float | None = None
+        # the number of calls side by side
+        self._kept: int | None = None
+        self._slots_known = False
+        self._probe_s = MIN_PROBE_S
+        self._full = False
+        self._raised = False
+        self._round = 0
+        self._changed_at = began
+
+    @property
+    def rate(self) -> float | None:
+        """Calls that may start each second; None: not limited."""
+        if self._floor is None:
+            return None
+        if self._plateau is None:
+            return self._floor * math.pow(2.0, min(self._age / DOUBLING_S, 64))
+        return self._plateau + self._amplitude * (self._age / self._curve_s - 1) ** 3
+
+    @property
+    def unlimited(self) -> bool:
+        """Nothing is held back any more."""
+        return self._floor is None and self.concurrency >= self.most and not self._paused and self._proved
+
+    def paused_for(self, now: float) -> float:
+        """Seconds until calls may start again after a refusal."""
+        return max(0.0, self._until - now) if self._paused else 0.0
+
+    def wait(self, now: float, in_flight: int) -> float:
+        """Seconds until the next call may start; 0: now; infinite: not before another one has ended."""
+        if self._paused:
+            if now < self._until:
+                return self._until - now
+            self._resume(now)
+        if in_flight >= self.concurrency:
+            return math.inf
+        if not self._proved and self._probe_ends is not None:
+            if now < self._probe_ends:  # a refusal comes quickly: what takes longer was accepted
+                return self._probe_ends - now
+            self._prove(now)
+        if self._floor is not None and now < self._next_at:
+            self._paced_at = now
+            return self._next_at - now
+        return 0.0
+
+    def started(self, now: float, in_flight: int) -> None:
+        """One more call has started; ``in_flight`` includes it."""
+        self._starts += 1
+        if in_flight >= self.concurrency:
+            self._full = True
+            if self._floor is not None and now - self._paced_at > RELEVANT_S:
+                self._floor = self._plateau = None
+        if not self._proved and not self._asked:
+            self._probe_ends = now + max(0.05, 3 * self._refusal_s)
+        if self._floor is not None:
+            if now - self._paced_at <= 1.0:  # only a rate that holds something back grows
+                self._age += min(1.0, now - self._grown_at)
+            self._grown_at = now
+            rate = self.rate
+            assert rate is not None
+            self._next_at = max(self._next_at, now - CATCH_UP_S) + 1 / rate
+
+    def answered(self, now: float, late: bool) -> None:
+        """A call ended, and not by a refusal."""
+        if late:
+            return
+        if not self._proved:
+            self._prove(now)
+        self._round += 1
+        if self._round < self.concurrency:
+            return
+        full, self._full, self._round = self._full, False, 0
+        if not full or self.concurrency >= self.most:
+            return
+        if not self._slots_known:
+            self.concurrency = min(self.most, self.concurrency * 2)
+        elif now - self._changed_at >= self._probe_s:
+            self.concurrency += 1
+        else:
+            return
+        if self._slots_known and self._raised:
+            self._probe_s = max(1.0, self._probe_s / 4)  # the last one was not refused: there is more to be had
+        self._raised = True
+        self._changed_at = now
+
+    def refused(self, now: float, late: bool, asked: float | None, in_flight: int, took: float) -> bool:
+        """A call was refused. Whether another episode begins, or the present one goes on with another pause.
+
+        ``asked``: seconds that the server asks to wait; ``in_flight``: the other calls under way.
+        """
+        self._starts -= 1
+        if late:
+            self._refused_too += 1
+            if self._paused and asked is not None:
+                self._until = max(self._until, now + asked)
+                self._asked = True
+            return False
+        self._refusal_s = took
+        if self._proved and self._starts > 0:
+            self._begin_episode(now, in_flight)
+        else:
+            self._pause_s = min(MAX_PAUSE_S, self._pause_s * 2)
+        self._paused, self._asked = True, asked is not None
+        self._until = now + (self._pause_s if asked is None else asked)
+        return True
+
+    def _begin_episode(self, now: float, in_flight: int) -> None:
+        rate = self.rate
+        self._by_rate = rate is not None and now - self._paced_at <= max(1.0, 3 / rate)
+        self._by_slots = not self._by_rate and in_flight + 1 >= self.concurrency
+        self._in_flight, self._refused_too = in_flight, 0
+        self._refused_rate = rate
+        self._pause_s = SHORT_PAUSE_S if self._by_slots and self._slots_known else PAUSE_S
+
+    def dropped(self, late: bool) -> None:
+        """A call was cancelled and proves nothing: if it was the probe, there may be another."""
+        if not late and not self._proved:
+            self._probe_ends = None
+
+    def _resume(self, now: float) -> None:
+        """The pause is over. Set the limits by what was learned, unless a probe has to go first."""
+        self._paused, self._proved, self._probe_ends = False, False, None
+        if self._asked:
+            self._prove(now)
+
+    def _prove(self, now: float) -> None:
+        """Calls are accepted again: measure, step back, and go on."""
+        self._proved, self._probe_ends = True, None
+        span = max(now - self._since, 1e-3)
+        measured = max(1, self._starts) / span
+        agrees = self._measured is not None and _agree(measured, self._measured)
+        if self._by_slots:
+            self._step_back_slots(now)
+        if self._by_rate:
+            self._step_back_rate(measured, agrees, span)
+        elif not (self._by_slots and self._slots_known):
+            self._floor, self._plateau, self._age = STEP_BACK * measured, None, 0.0
+        self._measured = measured
+        self._since, self._starts = now, 0
+        self._next_at = self._grown_at = now
+
+    def _step_back_slots(self, now: float) -> None:
+        kept = max(1, self._in_flight - self._refused_too)
+        self._slots_known = self._kept is not None and _agree(kept, self._kept, slack=1.0)
+        self._kept = kept
+        self.concurrency = max(1, min(kept, self.concurrency - 1))
+        if self._slots_known:
+            self._probe_s = min(MAX_PROBE_S, self._probe_s * 2) if self._raised else MIN_PROBE_S
+        self._raised = False
+        self._round, self._full, self._changed_at = 0, False, now
+
+    def _step_back_rate(self, measured: float, agrees: bool, span: float) -> None:
+        refused = self._refused_rate or measured
+        self._floor = STEP_BACK * min(measured, refused)
+        self._plateau = min(measured, refused) if agrees else max(self._floor, STEP_BACK * refused)
+        self._amplitude = max(self._plateau - self._floor, 0.05 * self._plateau)
+        self._curve_s = min(MAX_CURVE_S, max(MIN_CURVE_S, span))
+        self._age = 0.0
+
+
+def _agree(a: float, b: float, slack: float = 0.0) -> bool:
+    return abs(a - b) <= max(slack, AGREEMENT * max(a, b))

@@ -1,0 +1,58 @@
+"""What a server says it has left → how long to start nothing, so that it need not refuse (pure)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sharpen.targets.base import RateHints
+
+MIN_SPAN_S = 0.5
+"""Two looks at a reset must be so far apart to tell a bucket from a window."""
+
+SMOOTHING = 0.1
+"""Weight of the newest call in the mean number of tokens of a call."""
+
+
+@dataclass(slots=True)
+class _Gauge:
+    """One limit as the server tells of it: is it a window, reset at one moment, or a bucket that fills steadily?
+
+    The moment of a window's reset stands still. That of a bucket, by which it would be full, moves away as fast as
+    time goes by, or faster, while it is drawn from.
+    """
+
+    seen_at: float = -math.inf
+    moment: float = 0.0
+
+    def hold(self, now: float, needed: float, limit: float | None, remaining: float | None, reset_s: float) -> float:
+        """Seconds until ``needed`` will be there."""
+        moment, elapsed = now + reset_s, now - self.seen_at
+        steady = elapsed >= MIN_SPAN_S and moment - self.moment >= 0.5 * elapsed
+        if elapsed == math.inf or (now > self.moment and not steady):  # the first look, or another window
+            self.seen_at, self.moment = now, moment
+        if remaining is None or remaining >= needed:
+            return 0.0
+        if steady and limit is not None and limit > remaining:
+            return reset_s * min(1.0, (needed - remaining) / (limit - remaining))
+        return reset_s
+
+
+class Foresight:
+    """Heeds the hints of one server. All times are readings of one clock, in seconds."""
+
+    def __init__(self) -> None:
+        self._requests = _Gauge()
+        self._tokens = _Gauge()
+        self._tokens_a_call = 0.0
+
+    def hold(self, now: float, hints: RateHints, used: int) -> float:
+        """Seconds to start nothing after an answer that used so many tokens; 0: there is enough left for a call."""
+        if used:
+            self._tokens_a_call += (used - self._tokens_a_call) * (SMOOTHING if self._tokens_a_call else 1.0)
+        requests = self._requests.hold(
+            now, 1.0, hints.limit_requests, hints.remaining_requests, hints.reset_requests_s or 0.0
+        )
+        needed = max(1.0, self._tokens_a_call)
+        tokens = self._tokens.hold(now, needed, hints.limit_tokens, hints.remaining_tokens, hints.reset_tokens_s or 0.0)
+        return max(requests, tokens)
