@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ class Bench:
 
     def __init__(self, plan: RunManifest, passes: Passes, max_calls: int | None = None) -> None:
         self.run_id = "opt-1"
+        self.started_at = datetime.now(UTC)
         self.cases: Sequence[Case] = tuple(plan.iter_cases())
         self.service = OptimizerService(ScoringRules.of(plan.rules))
         self.versions = VersionManager()

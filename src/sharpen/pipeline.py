@@ -40,6 +40,7 @@ class Workbench(Protocol):
     """The concrete things that a story needs, opened once for all its runs."""
 
     run_id: str
+    started_at: datetime
     cases: Sequence[Case]
     service: OptimizerService
     versions: VersionManager
@@ -93,7 +94,6 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
 
     Raises ``TooFewCasesError`` before anything is paid, and ``RunAborted`` when the target cannot go on.
     """
-    started = datetime.now(UTC)
     config = OptimizationConfig.model_validate(
         {**dict(manifest.optimize), "score_threshold": manifest.rules.optimization_threshold}
     )
@@ -109,7 +109,7 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
     return OptimizationOutcome(
         run_id=bench.run_id,
         workflow_id=manifest.workflow_id,
-        started_at=started,
+        started_at=bench.started_at,
         finished_at=datetime.now(UTC),
         baseline_run=baseline,
         baseline=story.report,
@@ -175,10 +175,14 @@ def _keep(
 ) -> PromptVersion:
     """A new version when the proof accepted the winner, a draft otherwise; the seed is a version before either.
 
-    What is the latest version already, or a draft already, is not kept twice.
+    What is the latest version already, or a draft already, is not kept twice; nor is what this very search kept before
+    it was cut off, whatever others have kept since.
     """
     seed, workflow_id, proof = result.original_prompt, result.workflow_id, search.verification
     winning = result.optimized_prompt.content_hash
+    for version in bench.versions.list(workflow_id):
+        if (version.content_hash, version.run_ids) == (winning, run_ids):
+            return version
     latest = bench.versions.latest(workflow_id)
     kept = latest if result.accepted else bench.versions.find_by_content(workflow_id, winning)
     if kept is not None and kept.content_hash == winning:

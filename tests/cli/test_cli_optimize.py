@@ -193,7 +193,7 @@ def test_the_runs_of_a_search_are_listed_on_request_and_belong_together(cli: Cli
     assert len({run["parent_run_id"] for run in every}) == 1
     step = cli("resume", every[0]["run_id"])
     assert step.code == 2
-    assert "run `sharpen optimize` again" in step.err
+    assert f"`sharpen resume {every[0]['parent_run_id']}` goes on with all of it" in step.err
 
 
 def test_a_target_that_fails_ends_it_with_one_message(cli: Cli) -> None:

@@ -55,7 +55,10 @@ def test_resume_pays_only_for_what_is_left(cli: Cli) -> None:
     plan = counted(routing_plan(6), log) | {"execution": {"budget": {"max_calls": 4}, "cache": False}}
     cli.write("plan.yaml", plan)
     run_id = cli("run", "plan.yaml", "--json").json["run"]["run_id"]
-    done = cli("resume", run_id, "--json")
+    spent = cli("resume", run_id)
+    assert (spent.code, calls_in(log)) == (3, 4), "what was spent counts"
+    assert "with a larger budget: --set execution.budget.max_calls=MORE" in spent.out
+    done = cli("resume", run_id, "--json", "--set", "execution.budget.max_calls=6")
     assert done.code == 1
     assert done.json["run"]["run_id"] == run_id
     assert done.json["run"]["statistics"]["completed_tasks"] == 6
@@ -162,7 +165,7 @@ def test_what_to_type_next_names_the_store_when_it_would_not_be_found(cli: Cli) 
     url = "sqlite:///my project/.sharpen/sharpen.db"
     assert hint.endswith(f" --store '{url}'")
     run_id = hint.split()[4]
-    assert cli("resume", run_id, "--store", url).code == 0
+    assert cli("resume", run_id, "--store", url, "--set", "execution.budget.max_calls=6").code == 0
 
 
 def test_runs_are_listed_newest_first(cli: Cli) -> None:

@@ -34,15 +34,17 @@ def test_a_run_is_judged_again_by_other_rules(cli: Cli) -> None:
     assert "avg_response_time_ms" in {trigger["metric"] for trigger in strict.json["decision"]["triggers"]}
 
 
-def test_an_optimization_is_shown_again_in_every_format_and_not_resumed(cli: Cli) -> None:
+def test_an_optimization_is_shown_again_in_every_format_and_has_nothing_to_resume(cli: Cli) -> None:
     cli.plan(rules={"min_success_rate": 0.9})
     outcome = cli("optimize", "plan.yaml", "--json").json
     again = cli("runs", "show", outcome["run_id"], "--json", "--output", "again.html")
     assert again.json == outcome
     assert "<html" in (cli.directory / "again.html").read_text("utf-8")
-    refused = cli("resume", outcome["run_id"])
-    assert refused.code == 2
-    assert "run `sharpen optimize` again" in refused.err
+    resumed = cli("resume", outcome["run_id"], "--json")
+    assert (resumed.code, resumed.json) == (0, outcome)
+    assert "came to its end before; nothing was called" in resumed.err
+    assert cli("resume", "--json").json == {"resumable": []}
+    assert "Nothing to resume" in cli("resume").out
 
 
 def test_everything_known_of_a_run_is_one_document(cli: Cli) -> None:

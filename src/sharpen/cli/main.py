@@ -70,8 +70,9 @@ def _guarded(arguments: list[str]) -> int:
         return _explain(type(error).__name__, str(error), error.exit_code, error)
     except _CommandLineError as error:
         return _explain("UsageError", _usage(error), 2)
-    except KeyboardInterrupt:
-        kept = "results that were finished are kept: `sharpen runs list` shows the run, `sharpen resume RUN` goes on"
+    except KeyboardInterrupt as interrupt:
+        kept = "results that were finished are kept: `sharpen resume` shows how to go on"
+        kept = str(interrupt) or kept
         return _explain("KeyboardInterrupt", f"interrupted; {kept}", 130)
     except OSError as error:  # what we print goes to a full disk, a file is taken away while we read it
         where = f": {error.filename!r}" if error.filename else ""

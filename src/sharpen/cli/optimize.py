@@ -6,7 +6,10 @@ import typer
 
 from sharpen.cli.options import (
     JsonOption,
+    LogFormatOption,
+    LogLevelOption,
     OfflineOption,
+    OtelOption,
     OutputOption,
     PlanArgument,
     QuietOption,
@@ -23,15 +26,20 @@ def command(
     overrides: SetOption = None,
     offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
     output: OutputOption = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+    otel: OtelOption = None,
 ) -> None:
     """Measure, decide, search, prove on held-out cases; keep a new version, or say honestly that there is none."""
     from sharpen import wiring
     from sharpen.cli import show
+    from sharpen.cli.watching import watching
 
     outputs = show.checked_outputs(output)
     loaded = wiring.load_plan(plan, overrides)
-    with wiring.open_store(store, plan) as opened, show.search_progress(quiet) as (progress, search):
-        outcome = wiring.optimize_plan(loaded, opened, progress, search, progress.interrupted)
+    with wiring.open_store(store, plan) as opened, watching(quiet, log_format, log_level, otel) as watch:
+        outcome = wiring.optimize_plan(loaded, opened, watch.observer, watch.search, watch.interrupted, watch.tracer)
         store_option = wiring.store_option(opened)
-    show.optimization(outcome, loaded.sample, as_json, outputs, store_option)
+        goes_on = wiring.goes_on(outcome, opened)
+    show.optimization(outcome, loaded.sample, as_json, outputs, store_option, goes_on)
     raise typer.Exit(wiring.optimize_exit_code(outcome, loaded.manifest))

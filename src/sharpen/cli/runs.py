@@ -47,7 +47,9 @@ def list_runs(
         show.runs((), as_json, quiet)
         return
     with opened:
-        show.runs(wiring.list_runs(opened, workflow, limit, all_purposes), as_json, quiet)
+        cut_off = [one for one in wiring.resumables(opened) if one.kind == "optimization"]
+        cut_off = [one for one in cut_off if workflow in (None, one.workflow_id)]
+        show.runs(wiring.list_runs(opened, workflow, limit, all_purposes), as_json, quiet, cut_off)
 
 
 @app.command("show")
@@ -70,7 +72,7 @@ def show_run(
         outcome = wiring.find_optimization(opened, run)
         if outcome is not None:
             cases = wiring.stored_cases(outcome.baseline_run.run_id, opened)
-            show.optimization(outcome, cases, as_json, outputs, goes_on)
+            show.optimization(outcome, cases, as_json, outputs, goes_on, wiring.goes_on(outcome, opened))
             return
         loaded, story = wiring.load_story(run, opened, overrides)
     show.run(story, loaded.sample, as_json, outputs, goes_on, time=True)

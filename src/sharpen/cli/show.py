@@ -24,6 +24,7 @@ from sharpen.storage.records import RunSummary
 from sharpen.versions.comparison import VersionComparison
 from sharpen.versions.models import PromptVersion
 from sharpen.wiring.queries import DecidedStory, RunComparison
+from sharpen.wiring.resuming import UNDER_WAY, Resumable, larger_budget
 
 
 @contextmanager
@@ -77,14 +78,24 @@ def run(
     terminal.print_run(console, story.result, story.report, story.decision, cases, time=time)
     if story.result.status is not RunStatus.COMPLETED:
         console.print(f"Go on: sharpen resume {story.result.run_id}{store_option}", soft_wrap=True)
+        if raised := larger_budget(story.result.stop_reason, "execution"):
+            console.print(f"What was spent counts; with a larger budget:{raised}", soft_wrap=True)
     _written(outputs)
 
 
 @to_reader()
 def optimization(
-    outcome: OptimizationOutcome, cases: Sequence[Case], as_json: bool, outputs: Sequence[Path], store_option: str
+    outcome: OptimizationOutcome,
+    cases: Sequence[Case],
+    as_json: bool,
+    outputs: Sequence[Path],
+    store_option: str,
+    goes_on: str | None = None,
 ) -> None:
-    """An optimization's evidence on stdout and in files. ``store_option``: what later commands need to find it."""
+    """An optimization's evidence on stdout and in files. ``store_option``: what later commands need to find it.
+
+    ``goes_on``: the command that goes on with a search that was stopped before its end.
+    """
     for path in outputs:
         write_output(path, OptimizationOutput(outcome, cases))
     if as_json:
@@ -95,6 +106,8 @@ def optimization(
     if outcome.version:
         command = f"sharpen versions show {outcome.workflow_id} {outcome.version} --format prompt{store_option}"
         console.print(f"Use it: {command}", soft_wrap=True)
+    if goes_on:
+        console.print(f"Go on: {goes_on}", soft_wrap=True)
     _written(outputs)
 
 
@@ -116,13 +129,34 @@ def decision(decided: DecidedStory, as_json: bool, quiet: bool) -> None:
         terminal.print_decision(terminal.make_console(), decided.decision, decided.analysis, basis)
 
 
-def runs(found: Sequence[RunSummary], as_json: bool, quiet: bool) -> None:
-    """A list of runs."""
+def runs(found: Sequence[RunSummary], as_json: bool, quiet: bool, cut_off: Sequence[Resumable] = ()) -> None:
+    """A list of runs; to people also the commands that finish searches that were ``cut_off``."""
     if as_json:
         print(dumps({"runs": [_plain(item) for item in found]}))
         return
-    if not quiet:
-        terminal.print_runs_table(terminal.make_console(), found)
+    if quiet:
+        return
+    console = terminal.make_console()
+    terminal.print_runs_table(console, found)
+    for search in cut_off:
+        console.print(f"Optimization {search.id}: {search.state}; go on: {search.command}", soft_wrap=True)
+
+
+def resumables(found: Sequence[Resumable], as_json: bool, quiet: bool) -> None:
+    """What can go on, and how."""
+    if as_json:
+        print(dumps({"resumable": [_plain(item) for item in found]}))
+        return
+    if quiet:
+        return
+    console = terminal.make_console()
+    if not found:
+        console.print("Nothing to resume: every run and every optimization came to its end.", soft_wrap=True)
+    for one in found:
+        console.print(f"{one.kind} {one.id} of {one.workflow_id}: {one.state}", soft_wrap=True)
+        if one.state != UNDER_WAY:
+            raised = larger_budget(one.stop_reason, "optimize" if one.kind == "optimization" else "execution")
+            console.print(f"  Go on: {one.command}{raised}", soft_wrap=True)
 
 
 def versions(found: Sequence[PromptVersion], as_json: bool, quiet: bool) -> None:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sharpen.wiring.linting import explain_rule as explain_rule
     from sharpen.wiring.linting import lint_files as lint_files
+    from sharpen.wiring.optimizing import finished_optimization as finished_optimization
     from sharpen.wiring.optimizing import optimize_exit_code as optimize_exit_code
     from sharpen.wiring.optimizing import optimize_plan as optimize_plan
+    from sharpen.wiring.optimizing import resume_optimization as resume_optimization
     from sharpen.wiring.plans import LoadedPlan as LoadedPlan
     from sharpen.wiring.plans import estimates as estimates
     from sharpen.wiring.plans import load_plan as load_plan
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
     from sharpen.wiring.queries import list_runs as list_runs
     from sharpen.wiring.queries import load_story as load_story
     from sharpen.wiring.queries import stored_cases as stored_cases
+    from sharpen.wiring.resuming import Resumable as Resumable
+    from sharpen.wiring.resuming import goes_on as goes_on
+    from sharpen.wiring.resuming import identify as identify
+    from sharpen.wiring.resuming import larger_budget as larger_budget
+    from sharpen.wiring.resuming import resumables as resumables
     from sharpen.wiring.running import abort_message as abort_message
     from sharpen.wiring.running import exit_code as exit_code
     from sharpen.wiring.running import find_optimization as find_optimization
@@ -40,12 +47,13 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "linting": ("explain_rule", "lint_files"),
-    "optimizing": ("optimize_exit_code", "optimize_plan"),
+    "optimizing": ("finished_optimization", "optimize_exit_code", "optimize_plan", "resume_optimization"),
     "plans": ("LoadedPlan", "estimates", "load_plan", "plan_path"),
     "projects": ("init_project",),
     "queries": (
         "DecidedStory", "compare_runs", "decide", "export_run", "list_runs", "load_story", "stored_cases",
     ),
+    "resuming": ("Resumable", "goes_on", "identify", "larger_budget", "resumables"),
     "running": ("abort_message", "exit_code", "find_optimization", "resume_run", "run_plan"),
     "stores": ("find_store", "list_versions", "open_store", "store_option", "version_manager", "version_names"),
 }  # fmt: skip

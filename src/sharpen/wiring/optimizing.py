@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sharpen.config.models import RunManifest
+from collections.abc import Callable, Sequence
+
+from sharpen.config.models import Case, RunManifest
+from sharpen.errors import RunAborted
 from sharpen.executor.loop import run
 from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.optimizer.measures import broken_limits
@@ -10,8 +13,12 @@ from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.ports import SearchObserver
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import optimize
+from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan
+from sharpen.wiring.queries import stored_cases
+from sharpen.wiring.stored_plans import manifest_of, search_plan_of
+from sharpen.wiring.stores import store_option
 from sharpen.wiring.workbench import OnInterrupt, open_bench
 
 
@@ -23,8 +30,43 @@ def optimize_plan(
     on_interrupt: OnInterrupt | None = None,
     tracer: CallTracer | None = None,
 ) -> OptimizationOutcome:
-    """The whole loop on a plan. Raises ``TooFewCasesError`` before anything is paid, ``RunAborted`` as ``run_plan``."""
+    """The whole loop on a plan.
+
+    Raises ``TooFewCasesError`` before anything is paid, ``RunAborted`` as ``run_plan``. A search that was cut off, by a
+    signal or a kill, by its budget or by such an error, stays in the store for ``resume_optimization``.
+    """
     return run(_optimize(plan, store, observer, search_observer, on_interrupt, tracer))
+
+
+def resume_optimization(
+    run_id: str,
+    store: Store,
+    observer: RunObserver | None = None,
+    search_observer: SearchObserver | None = None,
+    on_interrupt: OnInterrupt | None = None,
+    overrides: Sequence[str] | None = None,
+    tracer: CallTracer | None = None,
+    on_takeover: Callable[[str], None] | None = None,
+) -> tuple[LoadedPlan, OptimizationOutcome] | None:
+    """Go on with a search that was cut off, with the plan and cases it began with; None when it came to its end.
+
+    What it did before is taken over: nothing is called twice but what was under way when it was cut off, and its
+    spending counts towards its budgets, so that it ends as it would have ended then. ``overrides`` change ``execution``
+    and ``optimize.budget``. ``on_takeover`` is told when a process that died had worked on it.
+    Raises ``LockedError`` while one works on it, ``StoreError`` for a data set that has changed.
+    """
+    search = store.searches.find(run_id)
+    if search is None:
+        return None
+    plan = search_plan_of(search, overrides)
+    return plan, run(_optimize(plan, store, observer, search_observer, on_interrupt, tracer, search, on_takeover))
+
+
+def finished_optimization(run_id: str, store: Store) -> tuple[RunManifest, Sequence[Case], OptimizationOutcome]:
+    """The plan, cases and outcome of an optimization that came to its end. Raises ``UnknownNameError``."""
+    outcome = store.optimizations.get(run_id)
+    baseline = store.runs.get(outcome.baseline_run.run_id)
+    return manifest_of(baseline), stored_cases(baseline.run_id, store), outcome
 
 
 async def _optimize(
@@ -34,12 +76,39 @@ async def _optimize(
     search_observer: SearchObserver | None,
     on_interrupt: OnInterrupt | None,
     tracer: CallTracer | None,
+    search: SearchRecord | None = None,
+    on_takeover: Callable[[str], None] | None = None,
 ) -> OptimizationOutcome:
-    async with open_bench(plan, store, observer, search_observer, on_interrupt, tracer) as bench:
-        outcome = await optimize(plan.manifest, bench)
-        store.decisions.save(outcome.baseline_run.run_id, outcome.decision)
-        store.optimizations.save(outcome)
-        return outcome
+    bench = None
+    try:
+        async with open_bench(
+            plan, store, observer, search_observer, on_interrupt, tracer, search, on_takeover
+        ) as bench:
+            outcome = await optimize(plan.manifest, bench)
+            store.decisions.save(outcome.baseline_run.run_id, outcome.decision)
+            store.optimizations.save(outcome)
+            return outcome
+    except RunAborted as error:
+        if bench is None:
+            raise
+        if not _worth_going_on(bench.run_id, store):
+            store.searches.drop(bench.run_id)
+            raise
+        raise RunAborted(f"{error}; {_kept(bench.run_id, store)}", error.kind) from error
+    except KeyboardInterrupt:
+        if bench is None or store.searches.find(bench.run_id) is None:
+            raise
+        raise KeyboardInterrupt(_kept(bench.run_id, store)) from None
+
+
+def _kept(run_id: str, store: Store) -> str:
+    return f"what was finished is kept, `sharpen resume {run_id}{store_option(store)}` goes on"
+
+
+def _worth_going_on(run_id: str, store: Store) -> bool:
+    """Some call of the search came to an answer."""
+    runs = store.runs.list(limit=None, parent_run_id=run_id)
+    return any(run.statistics is None or run.statistics.succeeded_tasks + run.statistics.failed_tasks for run in runs)
 
 
 def optimize_exit_code(outcome: OptimizationOutcome, manifest: RunManifest) -> int:

@@ -18,7 +18,7 @@ from sharpen.storage.export import export_run as export_lines
 from sharpen.storage.records import RunSummary
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan, load_plan, plan_path
-from sharpen.wiring.running import manifest_of
+from sharpen.wiring.stored_plans import manifest_of
 
 SHOWN_PURPOSES = ("run", "baseline")
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from sharpen.config.models import Case, RunManifest
-from sharpen.config.overrides import apply, parse_override
-from sharpen.errors import PlanError, Problem, StoreError, UserError
+from sharpen.config.models import RunManifest
+from sharpen.errors import UnknownNameError, UserError
 from sharpen.executor.interrupt import interruptible
 from sharpen.executor.loop import run
 from sharpen.executor.models import RunExecutionResult, RunStatus
@@ -20,14 +15,12 @@ from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import RunStory, tell
-from sharpen.storage.records import RunRecord
 from sharpen.storage.store import Store
-from sharpen.wiring.plans import LoadedPlan, complete
+from sharpen.wiring.plans import LoadedPlan
+from sharpen.wiring.steps import charge
+from sharpen.wiring.stored_plans import plan_of
 from sharpen.wiring.stores import store_option
 from sharpen.wiring.workbench import OnInterrupt, draining, executor, holding
-
-CHANGEABLE = ("execution", "rules")
-"""Blocks of a plan that may change while a run goes on: they touch neither what is asked nor what is expected."""
 
 
 def run_plan(
@@ -56,66 +49,35 @@ def resume_run(
 ) -> tuple[LoadedPlan, RunStory]:
     """Finish a stored run with the plan, prompt and cases it began with; finished calls are not repeated.
 
-    ``overrides`` change settings of the plan, such as a budget that was too small; the budget counts anew.
+    ``overrides`` change settings of the plan, such as a budget that was too small; what was spent counts towards it.
     ``on_takeover`` is told when a process that died had worked on the run. Raises ``LockedError`` while one does.
     """
-    if find_optimization(store, run_id) is not None:
-        raise UserError(
-            f"{run_id!r} is an optimization; run `sharpen optimize` again: answers it paid for come from the cache"
-        )
     record = store.runs.get(run_id)
     if record.purpose != "run":
         raise UserError(
-            f"run {record.run_id!r} is a step of {record.parent_run_id!r} ({record.purpose}); "
-            "run `sharpen optimize` again: answers it paid for come from the cache"
+            f"run {record.run_id!r} is a step of an optimization ({record.purpose}); "
+            f"`sharpen resume {record.parent_run_id}{store_option(store)}` goes on with all of it"
         )
     plan = plan_of(record, overrides)
     story = run(_run(plan, store, observer, on_interrupt, record.run_id, tracer, on_takeover))
     return plan, story
 
 
-def find_optimization(store: Store, run_id: str) -> OptimizationOutcome | None:
-    """The optimization with exactly that id, else None: the beginning of an id means a run."""
-    try:
-        outcome = store.optimizations.get(run_id)
-    except UserError:
-        return None
-    return outcome if outcome.run_id == run_id else None
+def find_optimization(store: Store, ref: str) -> OptimizationOutcome | None:
+    """The optimization that ``ref`` names or begins; None when that is a run.
 
-
-def manifest_of(record: RunRecord, overrides: Sequence[str] | None = None) -> RunManifest:
-    """The plan of a stored run as it was, with the prompt that was run and ``overrides`` (``key.path=value``)."""
-    snapshot: Any = {key: value for key, value in record.manifest.items() if key != "source"}
-    for override in map(parse_override, overrides or ()):
-        if override.path[0] not in CHANGEABLE:
-            raise UserError(
-                f"{override.label} would make another run of it; a stored run takes {' and '.join(CHANGEABLE)} only"
-            )
-        snapshot, _ = apply(snapshot, override)
-    snapshot["prompt"] = list(record.prompt)
-    source = record.manifest.get("source")
-    try:
-        manifest = RunManifest.model_validate(snapshot)
-    except ValidationError as error:
-        problems = [Problem(e["msg"], "--set", ".".join(map(str, e["loc"]))) for e in error.errors()]
-        raise PlanError(problems) from error
-    return manifest.with_source(Path(source) if source else None)
-
-
-def plan_of(record: RunRecord, overrides: Sequence[str] | None = None) -> LoadedPlan:
-    """A stored run's plan with its cases, read anew from the data set.
-
-    Raises ``StoreError`` when the data set no longer holds the run's cases.
+    Raises ``UnknownNameError``, and ``UserError`` for an optimization of which nothing is known yet but its runs.
     """
-    manifest = manifest_of(record, overrides)
-    by_id: dict[str, Case] = {case.id: case for case in manifest.iter_cases()}
-    missing = [case_id for case_id in record.case_ids if case_id not in by_id]
-    if missing:
-        raise StoreError(
-            f"the data set no longer holds {len(missing)} cases of run {record.run_id!r} (first: {missing[0]!r}); "
-            "restore it, or run the plan anew"
-        )
-    return complete(manifest, [by_id[case_id] for case_id in record.case_ids])
+    kind, run_id = store.searches.identify(ref)
+    if kind == "run":
+        return None
+    try:
+        return store.optimizations.get(run_id)
+    except UnknownNameError:
+        raise UserError(
+            f"optimization {run_id!r} did not come to its end; `sharpen resume {run_id}{store_option(store)}` goes on, "
+            "`sharpen runs list --all` shows its runs"
+        ) from None
 
 
 def exit_code(story: RunStory, manifest: RunManifest) -> int:
@@ -139,6 +101,8 @@ async def _run(
     with interruptible(draining(service, on_interrupt)), holding(store, f"run:{run_id}", service, on_takeover):
         finished = store.results.finished(run_id) if store and resumed else None  # whoever had it writes no more
         async with service.session(plan.manifest) as session:
+            if store and resumed:
+                charge(session.meter, store, run_id)
             result = await session.run(plan.cases, run_id=run_id, finished=finished)
     story = tell(plan.manifest, result, plan.sample, OptimizerService(ScoringRules.of(plan.manifest.rules)))
     if store is not None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from sharpen.config.models import Case
 from sharpen.config.prompts import PromptTemplate
-from sharpen.errors import BudgetExhausted, ErrorKind
 from sharpen.executor.budget import BudgetMeter
-from sharpen.executor.caller import Caller
 from sharpen.executor.executor_service import ExecutorService
 from sharpen.executor.interrupt import interruptible
 from sharpen.executor.models import RunExecutionResult
@@ -21,10 +20,13 @@ from sharpen.executor.session import ExecutionSession
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.ports import RewritePrompt, SearchObserver, SpendMeter
 from sharpen.optimizer.scoring_rules import ScoringRules
+from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
-from sharpen.targets.base import Failure, Message, TargetError, TargetRequest
 from sharpen.versions.version_manager import VersionManager
 from sharpen.wiring.plans import LoadedPlan
+from sharpen.wiring.rewriting import Rewriter
+from sharpen.wiring.steps import Steps
+from sharpen.wiring.stored_plans import search_record
 
 OnInterrupt = Callable[[str], None]
 """Told once, with the reason, when an interrupted run begins to drain."""
@@ -37,6 +39,7 @@ class Bench:
     """``pipeline.Workbench`` over one session."""
 
     run_id: str
+    started_at: datetime
     cases: Sequence[Case]
     service: OptimizerService
     versions: VersionManager
@@ -45,14 +48,20 @@ class Bench:
     session: ExecutionSession
     budget: BudgetMeter
     keeping: Callable[[], AbstractContextManager[object]]
+    steps: Steps
+    note: Callable[[], None]
+    noted: bool = False
 
     async def execute(
         self, prompt: PromptTemplate | None, case_ids: Sequence[str] | None, purpose: str
     ) -> RunExecutionResult:
         """Run a prompt (None: the plan's) on cases (None: all)."""
+        if not self.noted:
+            self.note()
+            self.noted = True
         by_id = {case.id: case for case in self.cases}
-        cases = None if case_ids is None else [by_id[case_id] for case_id in case_ids]
-        return await self.session.run(cases, prompt, purpose, parent_run_id=self.run_id)
+        cases = self.cases if case_ids is None else [by_id[case_id] for case_id in case_ids]
+        return await self.steps.run(prompt or self.session.manifest.prompt, cases, purpose)
 
     def spent(self) -> tuple[int, float | None]:
         """Tokens, and cost in USD (None: some call's price is unknown)."""
@@ -104,38 +113,38 @@ async def open_bench(
     search_observer: SearchObserver | None,
     on_interrupt: OnInterrupt | None = None,
     tracer: CallTracer | None = None,
+    search: SearchRecord | None = None,
+    on_takeover: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Bench]:
-    """A workbench for one optimization; Ctrl-C drains it. ``optimize.budget`` holds for all that happens on it."""
+    """A workbench for one optimization; Ctrl-C drains it. ``optimize.budget`` holds for all that happens on it.
+
+    ``search``: the one that goes on (None: a new one, noted before its first run begins). Raises ``LockedError`` while
+    another process works on it.
+    """
     manifest = plan.manifest
     budget = BudgetMeter(manifest.optimize.budget)
     service = executor(plan, store, observer, tracer)
-    run_id = new_run_id()
-    with interruptible(draining(service, on_interrupt)), holding(store, f"optimization:{run_id}", service):
+    run_id = search.id if search else new_run_id()
+    started_at = search.started_at if search else datetime.now(UTC)
+    lock = f"optimization:{run_id}"
+    with interruptible(draining(service, on_interrupt)), holding(store, lock, service, on_takeover):
+        earlier = store.runs.list(limit=None, parent_run_id=run_id) if search else ()
         async with service.session(manifest, budget) as session:
-            rewriter = manifest.optimize.rewriter
+            rewriter, rewrite = manifest.optimize.rewriter, None
+            if rewriter is not None:
+                caller = await session.caller_for(rewriter, payer=f"{run_id} rewriter")
+                rewrite = Rewriter(caller, session.meter, store, run_id)
             yield Bench(
                 run_id=run_id,
+                started_at=started_at,
                 cases=tuple(plan.cases),  # the split needs them all at once
                 service=OptimizerService(ScoringRules.of(manifest.rules), search_observer),
                 versions=VersionManager(store.versions),
                 meter=session.meter,
-                rewrite=_rewrite(await session.caller_for(rewriter)) if rewriter else None,
+                rewrite=rewrite,
                 session=session,
                 budget=budget,
                 keeping=partial(store.locks.hold, f"versions:{manifest.workflow_id}", wait_s=KEEPING_S),
+                steps=Steps(run_id, session, store, [store.runs.get(run.run_id) for run in earlier]),
+                note=lambda: store.searches.begin(search or search_record(run_id, plan, started_at)),
             )
-
-
-def _rewrite(caller: Caller) -> RewritePrompt:
-    """The rewriter model behind the executor's limits, retries and budget."""
-
-    async def rewrite(messages: tuple[Message, ...]) -> str:
-        outcome = await caller.call(TargetRequest(messages, case_id="rewrite"))
-        if outcome.response is not None:
-            return outcome.response.output
-        failure = outcome.failure or Failure(ErrorKind.CANCELLED, "the rewriter was not called")
-        if failure.kind is ErrorKind.BUDGET:
-            raise BudgetExhausted(failure.message)
-        raise TargetError(failure)
-
-    return rewrite

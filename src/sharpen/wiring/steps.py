@@ -1,0 +1,73 @@
+"""The runs of one optimization: each with an id of its own, those of an earlier process taken over.
+
+A search asks for its runs in an order that depends on their outcomes alone. One that goes on asks for the same ones
+again, in the same order; what the store holds of them is not called a second time, and counts as spent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from sharpen.config.models import Case
+from sharpen.config.prompts import PromptTemplate
+from sharpen.executor.budget import Meter
+from sharpen.executor.models import RunExecutionResult, RunStatus
+from sharpen.executor.session import ExecutionSession
+from sharpen.storage.records import RunRecord
+from sharpen.storage.store import Store
+
+_LOG = logging.getLogger("sharpen.search")
+
+
+class Steps:
+    """Runs the steps of the optimization ``parent``; ``earlier`` ones are those that the store holds already."""
+
+    def __init__(self, parent: str, session: ExecutionSession, store: Store, earlier: Sequence[RunRecord] = ()) -> None:
+        self._parent = parent
+        self._session = session
+        self._store = store
+        self._earlier = {record.run_id: record for record in earlier}
+        self._free = dict(self._earlier)
+        self._started = 0
+
+    async def run(self, prompt: PromptTemplate, cases: Sequence[Case], purpose: str) -> RunExecutionResult:
+        """Run a prompt on cases, or what is left of it."""
+        self._started += 1  # before anything is awaited: the order of start
+        run_id = f"{self._parent}-{self._started:02}"
+        known = self._find(run_id, prompt, cases, purpose)
+        if known is None:
+            run_id = self._unused(run_id)
+            return await self._session.run(cases, prompt, purpose, run_id, self._parent)
+        charge(self._session.meter, self._store, known.run_id)
+        if known.status is RunStatus.COMPLETED:
+            return self._store.runs.load_result(known.run_id)
+        finished = self._store.results.finished(known.run_id)
+        return await self._session.run(cases, prompt, purpose, known.run_id, self._parent, finished)
+
+    def _find(self, run_id: str, prompt: PromptTemplate, cases: Sequence[Case], purpose: str) -> RunRecord | None:
+        """What the store holds of a step: the one with its number, else any that asks the same."""
+        ids = tuple(case.id for case in cases)
+        for record in sorted(self._free.values(), key=lambda record: record.run_id != run_id):
+            same = (record.purpose, record.prompt_hash) == (purpose, prompt.content_hash)
+            if same and record.case_ids == ids[: len(record.case_ids)] and record.total_tasks == self._tasks(ids):
+                return self._free.pop(record.run_id)
+        return None
+
+    def _tasks(self, ids: Sequence[str]) -> int:
+        return len(ids) * self._session.manifest.execution.repeats
+
+    def _unused(self, run_id: str) -> str:
+        """``run_id``, or with a letter behind it when a step of another content bears it."""
+        if run_id not in self._earlier:
+            return run_id
+        letters = (chr(letter) for letter in range(ord("b"), ord("z") + 1))
+        found = next(f"{run_id}{letter}" for letter in letters if f"{run_id}{letter}" not in self._earlier)
+        _LOG.warning("step %s is not what it was when the search began: run anew as %s", run_id, found)
+        return found
+
+
+def charge(meter: Meter, store: Store, run_id: str) -> None:
+    """Count what an earlier process spent on a run towards the budgets of this one."""
+    spent = store.spent(run_id)
+    meter.charge(spent.calls, spent.tokens, spent.cost, spent.unpriced_calls)
