@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 
-from sharpen.config.models import RunManifest
+from sharpen.config.models import Case, RunManifest
 from sharpen.executor.budget import BudgetMeter
 from sharpen.executor.loop import run
 from sharpen.executor.models import RunExecutionResult
@@ -45,10 +46,10 @@ class ExecutorService:
         return await self.scheduler.run_manifest_async(manifest)
 
     def session(
-        self, manifest: RunManifest, budget: BudgetMeter | None = None
+        self, manifest: RunManifest, budget: BudgetMeter | None = None, cases: Collection[Case] | None = None
     ) -> AbstractAsyncContextManager[ExecutionSession]:
         """Several runs on open targets, limits and budgets: ``async with service.session(manifest) as session``."""
-        return self.scheduler.session(manifest, budget)
+        return self.scheduler.session(manifest, budget, cases)
 
     def cancel(self, reason: str = "cancelled by the user") -> None:
         """No new call from now on; calls under way finish, the rest is marked cancelled. From any thread."""

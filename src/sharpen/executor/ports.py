@@ -23,9 +23,8 @@ class RunStart:
     """What is known when a run begins. ``purpose``: run, baseline, candidate or holdout.
 
     ``manifest`` and ``prompt`` are JSON-ready snapshots, enough to resume; ``parent_run_id`` ties the runs of one
-    ``optimize`` together. ``case_ids`` is empty when the cases are too many to be held;
-    ``dataset_hash`` then says which data set they are. ``target`` is ``Target.identity()``. ``limits`` tells how its limiter
-    stands at the moment.
+    ``optimize`` together. ``case_ids`` is empty when the cases are too many to be held; ``dataset_hash`` then says
+    which data set they are. ``target`` is ``Target.identity()``. ``limits`` tells how its limiter stands at the moment.
     """
 
     run_id: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
-from sharpen.config.models import RunManifest
+from sharpen.config.models import Case, RunManifest
 from sharpen.executor.budget import BudgetMeter
 from sharpen.executor.loop import run
 from sharpen.executor.models import RunExecutionResult
@@ -38,11 +38,15 @@ class Scheduler:
 
     @asynccontextmanager
     async def session(
-        self, manifest: RunManifest, budget: BudgetMeter | None = None
+        self, manifest: RunManifest, budget: BudgetMeter | None = None, cases: Collection[Case] | None = None
     ) -> AsyncIterator[ExecutionSession]:
-        """Several runs on open targets; ``budget`` is one more that every attempt must fit in."""
+        """Several runs on open targets; ``budget`` is one more that every attempt must fit in.
+
+        ``cases``: the plan's, when they were read before.
+        """
         session = ExecutionSession(
             manifest,
+            cases,
             sink=self._sink,
             cache=self._cache,
             observer=self._observer,

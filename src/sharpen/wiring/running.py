@@ -96,11 +96,11 @@ async def _run(
     tracer: CallTracer | None = None,
     on_takeover: Callable[[str], None] | None = None,
 ) -> RunStory:
-    service = executor(plan, store, observer, tracer)
+    service = executor(store, observer, tracer)
     run_id = resumed or new_run_id()
     with interruptible(draining(service, on_interrupt)), holding(store, f"run:{run_id}", service, on_takeover):
         finished = store.results.finished(run_id) if store and resumed else None  # whoever had it writes no more
-        async with service.session(plan.manifest) as session:
+        async with service.session(plan.manifest, cases=plan.cases) as session:
             if store and resumed:
                 charge(session.meter, store, run_id)
             result = await session.run(plan.cases, run_id=run_id, finished=finished)

@@ -36,6 +36,14 @@ def plan_of(record: RunRecord, overrides: Sequence[str] | None = None) -> Loaded
     Raises ``StoreError`` when the data set no longer holds the run's cases.
     """
     manifest = manifest_of(record, overrides)
+    if record.dataset_hash is not None:
+        cases = manifest.case_set()
+        if cases.content_hash != record.dataset_hash:
+            raise StoreError(
+                f"the data set is no longer the one that run {record.run_id!r} began with; "
+                "restore it, or run the plan anew"
+            )
+        return complete(manifest, cases)
     by_id: dict[str, Case] = {case.id: case for case in manifest.iter_cases()}
     missing = [case_id for case_id in record.case_ids if case_id not in by_id]
     if missing:

@@ -68,13 +68,11 @@ class Bench:
         return self.budget.tokens, None if self.budget.unpriced_calls else self.budget.cost
 
 
-def executor(
-    plan: LoadedPlan, store: Store | None, observer: RunObserver | None, tracer: CallTracer | None = None
-) -> ExecutorService:
+def executor(store: Store | None, observer: RunObserver | None, tracer: CallTracer | None = None) -> ExecutorService:
     """An executor that stores into ``store`` and answers repeated calls from it (None: neither)."""
     if store is None:
         return ExecutorService(observer=observer, tracer=tracer)
-    return ExecutorService(store.sink(plan.cases), store.responses, observer, tracer=tracer)
+    return ExecutorService(store.sink(), store.responses, observer, tracer=tracer)
 
 
 def draining(service: ExecutorService, on_interrupt: OnInterrupt | None) -> Callable[[str], None]:
@@ -123,13 +121,13 @@ async def open_bench(
     """
     manifest = plan.manifest
     budget = BudgetMeter(manifest.optimize.budget)
-    service = executor(plan, store, observer, tracer)
+    service = executor(store, observer, tracer)
     run_id = search.id if search else new_run_id()
     started_at = search.started_at if search else datetime.now(UTC)
     lock = f"optimization:{run_id}"
     with interruptible(draining(service, on_interrupt)), holding(store, lock, service, on_takeover):
         earlier = store.runs.list(limit=None, parent_run_id=run_id) if search else ()
-        async with service.session(manifest, budget) as session:
+        async with service.session(manifest, budget, plan.cases) as session:
             rewriter, rewrite = manifest.optimize.rewriter, None
             if rewriter is not None:
                 caller = await session.caller_for(rewriter, payer=f"{run_id} rewriter")
