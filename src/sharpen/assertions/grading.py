@@ -82,8 +82,18 @@ class Grader:
             output, expected, variables, names, case_id, latency_ms, cost, prompt_tokens, completion_tokens, judge_for
         )
         checks = (*self._checks, *map(self._compile_or_break, extra)) if extra else self._checks
-        results = tuple([await _run(check, case) for check in checks])
-        return _summary(results)
+        results = []
+        for check in checks:
+            try:
+                result = check.start(case)
+                if not isinstance(result, AssertionResult):
+                    result = check.finish(await result)
+            except RunAborted:
+                raise
+            except Exception as error:  # noqa: BLE001 - user code that judges hostile text: anything may break
+                result = check.crashed(error)
+            results.append(result)
+        return _summary(tuple(results))
 
     def _compile_or_break(self, config: AssertionPart) -> Check:
         try:
@@ -102,16 +112,6 @@ class Grader:
         if len(self._compiled) > _CACHED_CHECKS:
             self._compiled.popitem(last=False)
         return check
-
-
-async def _run(check: Check, case: GradedCase) -> AssertionResult:
-    try:
-        result = check.start(case)
-        return result if isinstance(result, AssertionResult) else check.finish(await result)
-    except RunAborted:
-        raise
-    except Exception as error:  # noqa: BLE001 - an assertion is user code and judges hostile text: anything may break
-        return check.crashed(error)
 
 
 def _summary(results: tuple[AssertionResult, ...]) -> Grade:

@@ -51,6 +51,9 @@ class _Missing(Exception):
 
 
 def _compile_text(source: str) -> Renderer:
+    plain = templating.plain_template(source)
+    if plain is not None:
+        return _lone_reference(source, plain.names[0]) if plain.texts == ("", "") else templating.renderer(source)
     templating.compile_template(source)  # a syntax error shows now, not with the first case
     shortcut = _compile_references(source)
     if shortcut is None:
@@ -63,6 +66,16 @@ def _compile_text(source: str) -> Renderer:
             return templating.render(source, variables)
 
     return render
+
+
+def _lone_reference(source: str, name: str) -> Renderer:
+    def value_of(variables: Mapping[str, Any]) -> Any:
+        try:
+            return variables[name]
+        except KeyError:
+            return templating.render(source, variables)
+
+    return value_of
 
 
 def _compile_references(source: str) -> Renderer | None:

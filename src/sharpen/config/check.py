@@ -14,7 +14,7 @@ from sharpen.config.files import display
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price
 from sharpen.errors import Problem, TemplateError, suggest
-from sharpen.templating import environment, variables_of
+from sharpen.templating import environment, plain_template, variables_of
 
 __all__ = ["Estimate", "PlanCheck", "VariableCheck", "check_plan", "check_variables", "estimate"]
 
@@ -190,6 +190,8 @@ class _Comparison:
 
 def _guarded(source: str) -> frozenset[str]:
     """Variables that the template asks for before it uses them: ``x is defined``, ``x | default(…)``."""
+    if plain_template(source) is not None:
+        return frozenset()
     from jinja2 import nodes
 
     tree = environment().parse(source)

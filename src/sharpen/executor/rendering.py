@@ -8,7 +8,7 @@ from typing import Any
 from sharpen.config.prompts import PromptTemplate
 from sharpen.errors import TemplateError
 from sharpen.targets.base import Message
-from sharpen.templating import compile_template, render
+from sharpen.templating import Renderer, renderer
 
 
 class PromptRenderer:
@@ -18,23 +18,24 @@ class PromptRenderer:
     """
 
     def __init__(self, prompt: PromptTemplate) -> None:
-        self._parts: list[tuple[str, str, Message | None]] = []
+        self._parts: list[tuple[str, Renderer, Message | None]] = []
         for index, message in enumerate(prompt.messages, 1):
             fixed = Message(message.role, message.content) if "{" not in message.content else None
-            if fixed is None:
-                _located(index, message.role, compile_template, message.content)
-            self._parts.append((message.role, message.content, fixed))
+            try:
+                self._parts.append((message.role, renderer(message.content), fixed))
+            except TemplateError as error:
+                raise _located(error, index, message.role) from error
 
     def render(self, variables: Mapping[str, Any]) -> tuple[Message, ...]:
         """Messages for one case. Raises ``TemplateError`` that says which message and which variable."""
-        return tuple(
-            fixed or Message(role, _located(index, role, render, content, variables))
-            for index, (role, content, fixed) in enumerate(self._parts, 1)
-        )
+        messages = []
+        for role, rendered, fixed in self._parts:
+            try:
+                messages.append(fixed or Message(role, rendered(variables)))
+            except TemplateError as error:
+                raise _located(error, len(messages) + 1, role) from error
+        return tuple(messages)
 
 
-def _located(index: int, role: str, function: Any, *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except TemplateError as error:
-        raise TemplateError(f"prompt message {index} ({role}): {error}") from error
+def _located(error: TemplateError, index: int, role: str) -> TemplateError:
+    return TemplateError(f"prompt message {index} ({role}): {error}")
