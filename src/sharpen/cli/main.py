@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from sharpen.about import __version__
-from sharpen.cli import check, compare, decide, init, lint, optimize, resume, run, runs, schema, versions
+from sharpen.cli import cache, check, compare, decide, init, lint, optimize, resume, run, runs, schema, versions
 from sharpen.cli.streams import to_reader
 from sharpen.errors import PlanError, SharpenError
 
@@ -40,6 +40,7 @@ app.command("resume")(resume.command)
 app.add_typer(runs.app, name="runs")
 app.command("compare")(compare.command)
 app.add_typer(versions.app, name="versions")
+app.add_typer(cache.app, name="cache")
 app.command("lint")(lint.command)
 app.command("schema")(schema.command)
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from sharpen.config.models import Case
+from sharpen.storage.cache import CacheRepository
 from sharpen.storage.cases import CaseRepository
 from sharpen.storage.decisions import DecisionRepository
 from sharpen.storage.engine import Database, connect
@@ -46,6 +47,7 @@ class Store:
         self.optimizations = OptimizationRepository(database)
         self.searches = SearchRepository(database)
         self.responses = ResponseRepository(database, self._writer, self._ownership)
+        self.cache = CacheRepository(database)
         self.locks = LockRepository(database, self._ownership)
 
     @classmethod
