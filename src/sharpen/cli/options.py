@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from sharpen.telemetry.log_options import LogFormat, LogLevel
+
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The test plan (YAML or JSON).", show_default=False)]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or an unambiguous beginning of it.")]
 StoreOption = Annotated[
@@ -50,6 +52,37 @@ OfflineOption = Annotated[
         "SHARPEN_OFFLINE=1 does the same.",
     ),
 ]
+LogFormatOption = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        envvar="SHARPEN_LOG_FORMAT",
+        help="Log events to stderr: text, or json (one object a line, and no progress display).",
+        show_default=False,
+    ),
+]
+LogLevelOption = Annotated[
+    LogLevel | None,
+    typer.Option(
+        "--log-level",
+        envvar="SHARPEN_LOG_LEVEL",
+        help="The least level that is logged; debug tells of every test.",
+        show_default=False,
+    ),
+]
+OtelOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--otel/--no-otel",
+        help="Send OpenTelemetry spans and metrics over OTLP (needs sharpen[otel]). "
+        "Default: when OTEL_EXPORTER_OTLP_ENDPOINT is set.",
+        show_default=False,
+    ),
+]
+NoCacheOption = Annotated[
+    bool,
+    typer.Option("--no-cache", help="Ask everything anew and remember no answer, as with execution.cache: false."),
+]
 OutputOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -64,3 +97,8 @@ WorkflowOption = Annotated[
     str | None,
     typer.Option("--workflow", "-w", help="A workflow's id; needed when the store holds several.", show_default=False),
 ]
+
+
+def with_cache(overrides: list[str] | None, no_cache: bool) -> list[str] | None:
+    """What ``--no-cache`` means, among the overrides of a plan."""
+    return [*(overrides or ()), "execution.cache=false"] if no_cache else overrides

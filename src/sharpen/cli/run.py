@@ -6,12 +6,17 @@ import typer
 
 from sharpen.cli.options import (
     JsonOption,
+    LogFormatOption,
+    LogLevelOption,
+    NoCacheOption,
     OfflineOption,
+    OtelOption,
     OutputOption,
     PlanArgument,
     QuietOption,
     SetOption,
     StoreOption,
+    with_cache,
 )
 
 
@@ -21,17 +26,22 @@ def command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     overrides: SetOption = None,
+    no_cache: NoCacheOption = False,
     offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
     output: OutputOption = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+    otel: OtelOption = None,
 ) -> None:
     """Run all cases of a plan and report: success, latency, tokens, cost, errors."""
     from sharpen import wiring
     from sharpen.cli import show
+    from sharpen.cli.watching import watching
 
     outputs = show.checked_outputs(output)
-    loaded = wiring.load_plan(plan, overrides)
-    with wiring.open_store(store, plan) as opened, show.run_progress(quiet) as progress:
-        story = wiring.run_plan(loaded, opened, progress, progress.interrupted)
+    loaded = wiring.load_plan(plan, with_cache(overrides, no_cache))
+    with wiring.open_store(store, plan) as opened, watching(quiet, log_format, log_level, otel) as watch:
+        story = wiring.run_plan(loaded, opened, watch.observer, watch.interrupted, watch.tracer)
         goes_on = wiring.store_option(opened)
         aborted = wiring.abort_message(story.result, opened)
     show.run(story, loaded.sample, as_json, outputs, goes_on, aborted)

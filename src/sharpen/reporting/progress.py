@@ -135,6 +135,10 @@ class RunProgress:
         if retries := text.retries(tally):
             yield "retries", retries
 
+    def say(self, what: str) -> None:
+        """A line for people, ``quiet`` or not."""
+        self._say(what)
+
     def _line(self, speed: Speed) -> str:
         counted = f"{self._name}: {self._tally.done:,}/{self._tally.total:,}, "
         parts = text.line(self._tally, speed, self._limits() if self._limits else None)

@@ -1,0 +1,65 @@
+"""Who watches what a command executes: progress for people, log events and telemetry for machines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from sharpen.events import emit
+from sharpen.executor.ports import CallTracer, RunObserver
+from sharpen.executor.watching import observer_of, tracer_of
+from sharpen.optimizer.ports import SearchObserver
+from sharpen.reporting.progress import RunProgress, SearchProgress
+from sharpen.reporting.terminal import make_console
+from sharpen.telemetry.log_observer import LogObserver
+from sharpen.telemetry.log_options import LogFormat, LogLevel
+from sharpen.telemetry.log_output import logging_to_stderr
+from sharpen.telemetry.otel_setup import opentelemetry
+
+_LOG = logging.getLogger("sharpen.run")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a command hands to ``wiring``. ``interrupted`` and ``taken_over`` are told a sentence for people."""
+
+    observer: RunObserver | None
+    search: SearchObserver
+    tracer: CallTracer | None
+    interrupted: Callable[[str], None]
+    taken_over: Callable[[str], None]
+
+
+@contextmanager
+def watching(
+    quiet: bool, log_format: LogFormat | None = None, log_level: LogLevel | None = None, otel: bool | None = None
+) -> Iterator[Watch]:
+    """All on stderr. Where log events are JSON, nothing else is written there while something runs."""
+    console = make_console(stderr=True)
+    with ExitStack() as stack:
+        logged = stack.enter_context(logging_to_stderr(log_format, log_level))
+        telemetry = stack.enter_context(opentelemetry(otel))
+        hidden = quiet or log_format is LogFormat.JSON
+        progress = stack.enter_context(RunProgress(console, hidden))
+        log = LogObserver() if logged else None
+        observers: list[RunObserver] = [] if hidden else [progress]
+        tracers: list[CallTracer] = []
+        if log is not None:
+            observers.append(log)
+            tracers.append(log)
+        if telemetry is not None:
+            observers.append(telemetry)
+            tracers.append(telemetry)
+        yield Watch(
+            observer=observer_of(observers),
+            search=log or SearchProgress(console, hidden),
+            tracer=tracer_of(tracers),
+            interrupted=log.interrupted if log else progress.interrupted,
+            taken_over=_log_takeover if log else progress.say,
+        )
+
+
+def _log_takeover(_: str) -> None:
+    emit(_LOG, logging.WARNING, "lock_taken_over")

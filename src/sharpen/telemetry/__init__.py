@@ -1,0 +1,1 @@
+"""What machines are told of a run: structured logs, and spans and metrics of OpenTelemetry."""
