@@ -77,7 +77,8 @@ class LockRepository:
     def _take(self, connection: Connection, name: str, mine: str) -> Holder | None:
         """Take the lock, from a dead process too. Who held it: None or a dead one when it is ours now."""
         row = {"name": name, "owner": mine, "taken_at": datetime.now(UTC)}
-        if connection.execute(insert_or_keep(connection.dialect.name, schema.locks), row).rowcount:
+        statement = insert_or_keep(connection.dialect.name, schema.locks).execution_options(preserve_rowcount=True)
+        if connection.execute(statement, row).rowcount == 1:
             return None
         found = self._look(connection, name)
         if found is None:  # given back meanwhile
