@@ -23,7 +23,7 @@ def run(coroutine: Coroutine[Any, Any, T], instead: str = "the async twin") -> T
         raise RuntimeError(f"an event loop is running already (a notebook, an async function?): await {instead}")
     answer: list[T] = []
 
-    async def answered() -> None:  # asyncio's runner writes out the repr of what a task returns: seconds, for a large run
+    async def answered() -> None:  # asyncio's runner writes out the repr of what a task returns: slow, for a large run
         answer.append(await coroutine)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -215,7 +215,7 @@ class RunExecutionResult(Record):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     statistics: RunStatistics
-    task_results: tuple[TaskResult, ...] | _StoredResults = ()
+    task_results: _StoredResults | tuple[TaskResult, ...] = Field(default=(), union_mode="left_to_right")
     status: RunStatus = RunStatus.COMPLETED
     stop_reason: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -6,13 +6,15 @@ What a report has no field for goes into its ``metadata`` under the name the exe
 
 from __future__ import annotations
 
-import math
 import sys
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sharpen.errors import ErrorKind, NoTasksError
 from sharpen.executor.models import JudgeUsage, RunExecutionResult, RunStatistics, TaskResult, TaskStatus
+from sharpen.executor.result_log import figures_of
+from sharpen.executor.statistics import ExactSum
 from sharpen.optimizer.models import ErrorDistribution, TestExecutionReport
 from sharpen.optimizer.statistics import nearest_rank
 
@@ -45,12 +47,6 @@ def error_category(result: TaskResult) -> str | None:
     return by_kind or CATEGORY_OF_STATUS[result.status]
 
 
-def distribution_of(results: Iterable[TaskResult]) -> ErrorDistribution:
-    """Failures by category."""
-    counts = Counter(category for result in results if (category := error_category(result)))
-    return ErrorDistribution(**counts)
-
-
 def to_report(result: RunExecutionResult) -> TestExecutionReport:
     """The report of a run. Raises ``NoTasksError`` when it holds no task."""
     statistics = result.statistics
@@ -58,9 +54,10 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
         raise NoTasksError(
             f"run {result.run_id!r} of {result.workflow_id!r} holds no task, so there is no report of it"
         )
-    times_ms = [_ms(task.execution_time) for task in result.task_results if task.status.completed]
-    if result.task_results:
-        distribution = distribution_of(result.task_results)
+    figures = _read(result)
+    p95, p99 = (nearest_rank(figures.times, percent) for percent in (95, 99))
+    if figures.categories is not None:
+        distribution = ErrorDistribution(**figures.categories)
     else:  # statistics alone, as an older store may hold: by status is all that can be said
         distribution = ErrorDistribution(
             timeout_errors=statistics.timeout_tasks,
@@ -76,12 +73,12 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
         failed_tests=statistics.failed_tasks + statistics.timeout_tasks + statistics.error_tasks,
         success_rate=statistics.success_rate,
         avg_response_time_ms=_ms(statistics.avg_execution_time),
-        p95_response_time_ms=nearest_rank(times_ms, 95),
-        p99_response_time_ms=nearest_rank(times_ms, 99),
+        p95_response_time_ms=None if p95 is None else _ms(p95),
+        p99_response_time_ms=None if p99 is None else _ms(p99),
         total_tokens=statistics.total_tokens,
         avg_tokens_per_request=statistics.total_tokens / completed if completed else 0.0,
         total_cost=statistics.total_cost,
-        cost_per_request=cost_per_request(result),
+        cost_per_request=_cost_per_request(result.statistics, figures),
         error_distribution=distribution,
         executed_at=result.finished_at,
         metadata={
@@ -104,17 +101,48 @@ def _ms(seconds: float) -> float:
     return min(seconds * 1000, sys.float_info.max)  # a valid time must not become infinite
 
 
+@dataclass(slots=True)
+class _Figures:
+    """What one pass over a run's results finds; ``times`` in seconds. No ``categories``: there are no results."""
+
+    times: array[float]
+    categories: Counter[str] | None
+    prices: ExactSum
+    unpriced: bool = False
+
+
+def _read(result: RunExecutionResult) -> _Figures:
+    found = _Figures(array("d"), None, ExactSum())
+    categories: Counter[str] = Counter()
+    any_result = False
+    for status, time, kind, cost, saved_cost in figures_of(result.task_results):
+        any_result = True
+        if status is TaskStatus.SUCCEEDED or status in CATEGORY_OF_STATUS:
+            found.times.append(time)
+            if cost is None or saved_cost is None:
+                found.unpriced = True
+            elif result.statistics.cached_tasks:
+                found.prices.add(cost + saved_cost)
+        if status in CATEGORY_OF_STATUS:
+            categories[CATEGORY_OF_KIND.get(kind) or CATEGORY_OF_STATUS[status]] += 1  # type: ignore[arg-type] # None is in no table
+    if any_result:
+        found.categories = categories
+    return found
+
+
 def cost_per_request(result: RunExecutionResult) -> float | None:
     """USD that a completed task costs on average (None: unknown), the same whether it was paid for now or before.
 
     With remembered answers in the run: the mean ``price`` of its completed tasks. Else ``total_cost`` by completed
     tasks, which charges what cancelled tasks used up as well.
     """
-    if result.statistics.cached_tasks:
-        prices = [task.price for task in result.task_results if task.status.completed]
-        if prices:
-            return None if None in prices else math.fsum(price or 0.0 for price in prices) / len(prices)
-    total, completed = result.statistics.total_cost, result.statistics.completed_tasks
+    return _cost_per_request(result.statistics, _read(result))
+
+
+def _cost_per_request(statistics: RunStatistics, figures: _Figures) -> float | None:
+    if statistics.cached_tasks and figures.times:
+        return None if figures.unpriced else figures.prices.value / len(figures.times)
+    total, completed = statistics.total_cost, statistics.completed_tasks
     if total is None:
         return None
     return total / completed if completed else 0.0

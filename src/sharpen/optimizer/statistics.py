@@ -9,6 +9,7 @@ Sources:
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Sequence
 
@@ -17,8 +18,10 @@ def nearest_rank(values: Sequence[float], percent: float) -> float | None:
     """The nearest-rank percentile: always an observed value. None for no values. ``percent`` in (0, 100]."""
     if not values:
         return None
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+    rank = max(1, math.ceil(percent / 100 * len(values)))
+    if 2 * rank < len(values):
+        return heapq.nsmallest(rank, values)[-1]
+    return heapq.nlargest(len(values) - rank + 1, values)[-1]  # the few on top, not all a second time in order
 
 
 def mcnemar_exact(fixed: int, broken: int) -> float:

@@ -7,6 +7,7 @@ look for everything that a terminal shows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sharpen.config.models import Case
-from sharpen.executor.models import RunExecutionResult, RunStatus, TaskStatus
+from sharpen.executor.models import RunExecutionResult, RunStatus
+from sharpen.executor.result_log import not_succeeded
 from sharpen.optimizer.models import (
     CandidateReport,
     Change,
@@ -51,7 +53,6 @@ __all__ = [
 
 FAILURES_SHOWN = 10
 CANDIDATES_SHOWN = 8
-_FAILED = (TaskStatus.FAILED, TaskStatus.TIMEOUT, TaskStatus.ERROR)
 _STYLES = {"good": "green", "bad": "red", "warn": "yellow", "neutral": "cyan", "flat": "default"}
 _SIGNS = {"good": "✓", "bad": "✗", "warn": "!", "neutral": "·"}
 
@@ -157,14 +158,14 @@ def _print_verdict(console: Console, text: verdict.VerdictText) -> None:
 
 
 def _print_failures(console: Console, result: RunExecutionResult, cases: Sequence[Case], limit: int) -> None:
-    failing = [
-        task for task in result.task_results if task.status.completed and task.status is not TaskStatus.SUCCEEDED
-    ]
-    if not failing or limit <= 0:
+    number = result.statistics.completed_tasks - result.statistics.succeeded_tasks
+    completed = (task for task in not_succeeded(result.task_results) if task.status.completed)
+    failing = list(islice(completed, max(0, limit)))
+    if not failing:
         return
     inputs = {case.id: " · ".join(str(value) for value in case.vars.values()) for case in cases}
-    console.print(styled(console, f"Failing tests ({len(failing):,})", "bold"))
-    for task in failing[:limit]:
+    console.print(styled(console, f"Failing tests ({number:,})", "bold"))
+    for task in failing:
         reasons = failures_of(task)
         why = f"{reasons[0].name}: {reasons[0].reason}" if reasons else task.status.value
         room = max(20, console.width - 4)
@@ -176,8 +177,8 @@ def _print_failures(console: Console, result: RunExecutionResult, cases: Sequenc
         )  # fmt: skip
         console.print(line, no_wrap=True, overflow="ellipsis" if is_unicode(console) else "crop")
         print_line(console, one_line(why, 2 * room), indent=4)
-    if len(failing) > limit:
-        print_line(console, f"… and {len(failing) - limit:,} more", "dim")
+    if number > limit:
+        print_line(console, f"… and {number - limit:,} more", "dim")
     console.print()
 
 

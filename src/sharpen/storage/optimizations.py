@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from sharpen.executor.models import AwareDatetime, Record, RunExecutionResult, TaskResult
+from sharpen.executor.models import AwareDatetime, Record, ResultLog, RunExecutionResult, TaskResult
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.storage import schema
 from sharpen.storage.engine import Database
@@ -36,12 +36,16 @@ class OptimizationRepository:
 
         A search that came to its end is no longer under way; one that was stopped can go on.
         """
-        document = outcome.model_dump(mode="json")
         with self._database.write() as connection:
+            known: dict[str, RunExecutionResult] = {}
             for field in _RUN_FIELDS:
                 run: RunExecutionResult | None = getattr(outcome, field)
-                if run is not None and _stored_results(connection, run.run_id) == run.task_results:
-                    document[field]["task_results"] = []
+                if run is not None and (
+                    isinstance(run.task_results, ResultLog)  # then it is this store that they are read from
+                    or _stored_results(connection, run.run_id) == run.task_results
+                ):
+                    known[field] = run.model_copy(update={"task_results": ()})
+            document = outcome.model_copy(update=known).model_dump(mode="json")
             connection.execute(
                 insert_or_replace(connection.dialect.name, schema.optimizations),
                 {
