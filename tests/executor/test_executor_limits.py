@@ -90,7 +90,7 @@ def test_tokens_are_settled_by_what_was_used() -> None:
         stop = StopSignal()
         for _ in range(11):
             await limiter.start(10, stop)
-            limiter.end(0, 10, TargetResponse("", Usage(used)), None, 0.0)
+            limiter.end((0, 0), 10, TargetResponse("", Usage(used)), None, 0.0)
         return now()
 
     assert run_virtual(main(used=10)) == pytest.approx(10, abs=0.2)
@@ -104,7 +104,7 @@ def test_a_refund_is_noticed_by_who_waits_already() -> None:
         await limiter.start(1000, StopSignal())  # larger than the bucket: leaves a debt of 1000 seconds
         waiting = asyncio.create_task(limiter.start(1, StopSignal()))
         await asyncio.sleep(5)
-        limiter.end(0, 1000, TargetResponse(""), None, 0.0)
+        limiter.end((0, 0), 1000, TargetResponse(""), None, 0.0)
         await waiting
         return now()
 

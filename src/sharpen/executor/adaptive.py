@@ -38,11 +38,14 @@ DOUBLING_S = 0.5
 AGREEMENT = 0.25
 """Two measurements that differ by at most this share of the larger one agree."""
 
-MIN_CURVE_S, MAX_CURVE_S = 10.0, 60.0
-"""Seconds from the step back until the rate is what was measured; as long as the last episode was ago."""
+MIN_CURVE_S, MAX_CURVE_S = 5.0, 60.0
+"""Seconds from the step back until the rate is what was measured: half as long as the last episode was ago."""
 
-MIN_PROBE_S, MAX_PROBE_S = 10.0, 60.0
+MIN_PROBE_S, MAX_PROBE_S = 5.0, 60.0
 """Seconds until one more call side by side is tried, doubled whenever that was refused."""
+
+LONG_PAUSE_S = 5.0
+"""A pause that long means that nothing was to be had meanwhile (a window); a shorter one only that nobody asked."""
 
 CATCH_UP_S = 0.01
 """So far behind its pace a start may be made up for: timers are not exact."""
@@ -56,7 +59,8 @@ class AdaptiveLimit:
 
     ``most``: calls side by side that the plan allows; ``began``: since when calls are made; ``starts``: how many were
     started since then and not refused, those under way and the one about to be reported included. ``late``: the call
-    was started before the present episode was known of.
+    was started before the present episode was known of. ``level``: how many were under way when it had started, itself
+    included (0: nobody looked).
     """
 
     def __init__(self, most: int, began: float, starts: int) -> None:
@@ -72,8 +76,10 @@ class AdaptiveLimit:
         self._probe_ends: float | None = None
         self._proved = True
         # the episode
-        self._by_rate = self._by_slots = False
+        self._paused_at = began
+        self._by_rate = False
         self._in_flight = 0
+        self._accepted_level = 0
         self._refused_too = 0
         self._refusal_s = 0.0
         self._refused_rate: float | None = None
@@ -85,8 +91,9 @@ class AdaptiveLimit:
         self._age = 0.0
         self._next_at = 0.0
         self._paced_at = -math.inf
-        self._grown_at = 0.0
+        self._blocked_at: float | None = None
         self._measured: float | None = None
+        self._held = self._kept_pace = False
         # the number of calls side by side
         self._kept: int | None = None
         self._slots_known = False
@@ -127,6 +134,8 @@ class AdaptiveLimit:
                 return self._probe_ends - now
             self._prove(now)
         if self._floor is not None and now < self._next_at:
+            if self._blocked_at is None:
+                self._blocked_at = now
             self._paced_at = now
             return self._next_at - now
         return 0.0
@@ -141,17 +150,19 @@ class AdaptiveLimit:
         if not self._proved and not self._asked:
             self._probe_ends = now + max(0.05, 3 * self._refusal_s)
         if self._floor is not None:
-            if now - self._paced_at <= 1.0:  # only a rate that holds something back grows
-                self._age += min(1.0, now - self._grown_at)
-            self._grown_at = now
+            self._held = self._blocked_at is not None
+            if self._blocked_at is not None:  # only while it holds something back does a rate grow
+                self._age += now - self._blocked_at
+                self._blocked_at = None
             rate = self.rate
             assert rate is not None
             self._next_at = max(self._next_at, now - CATCH_UP_S) + 1 / rate
 
-    def answered(self, now: float, late: bool) -> None:
+    def answered(self, now: float, late: bool, level: int) -> None:
         """A call ended, and not by a refusal."""
         if late:
             return
+        self._accepted_level = max(self._accepted_level, level)
         if not self._proved:
             self._prove(now)
         self._round += 1
@@ -171,7 +182,7 @@ class AdaptiveLimit:
         self._raised = True
         self._changed_at = now
 
-    def refused(self, now: float, late: bool, asked: float | None, in_flight: int, took: float) -> bool:
+    def refused(self, now: float, late: bool, level: int, asked: float | None, in_flight: int, took: float) -> bool:
         """A call was refused. Whether another episode begins, or the present one goes on with another pause.
 
         ``asked``: seconds that the server asks to wait; ``in_flight``: the other calls under way.
@@ -185,20 +196,21 @@ class AdaptiveLimit:
             return False
         self._refusal_s = took
         if self._proved and self._starts > 0:
-            self._begin_episode(now, in_flight)
+            self._begin_episode(now, level, in_flight)
         else:
             self._pause_s = min(MAX_PAUSE_S, self._pause_s * 2)
         self._paused, self._asked = True, asked is not None
         self._until = now + (self._pause_s if asked is None else asked)
         return True
 
-    def _begin_episode(self, now: float, in_flight: int) -> None:
-        rate = self.rate
-        self._by_rate = rate is not None and now - self._paced_at <= max(1.0, 3 / rate)
-        self._by_slots = not self._by_rate and in_flight + 1 >= self.concurrency
+    def _begin_episode(self, now: float, level: int, in_flight: int) -> None:
+        """Tell by what was exceeded: where as many were accepted side by side before, it was the rate."""
+        self._kept_pace = self._held and self._plateau is not None and in_flight + 1 < self.concurrency
+        self._by_rate = self._kept_pace or 0 < level <= self._accepted_level
         self._in_flight, self._refused_too = in_flight, 0
-        self._refused_rate = rate
-        self._pause_s = SHORT_PAUSE_S if self._by_slots and self._slots_known else PAUSE_S
+        self._refused_rate = self.rate or (max(1, self._starts) / max(now - self._since, 1e-3))
+        self._pause_s = SHORT_PAUSE_S if self._slots_known and not self._by_rate else PAUSE_S
+        self._paused_at = now
 
     def dropped(self, late: bool) -> None:
         """A call was cancelled and proves nothing: if it was the probe, there may be another."""
@@ -214,22 +226,28 @@ class AdaptiveLimit:
     def _prove(self, now: float) -> None:
         """Calls are accepted again: measure, step back, and go on."""
         self._proved, self._probe_ends = True, None
-        span = max(now - self._since, 1e-3)
+        span, pause = max(now - self._since, 1e-3), now - self._paused_at
         measured = max(1, self._starts) / span
-        agrees = self._measured is not None and _agree(measured, self._measured)
-        if self._by_slots:
-            self._step_back_slots(now)
         if self._by_rate:
-            self._step_back_rate(measured, agrees, span)
-        elif not (self._by_slots and self._slots_known):
-            self._floor, self._plateau, self._age = STEP_BACK * measured, None, 0.0
+            self._step_back_rate(measured, span, pause)
+        else:
+            self._step_back_slots(now)
+            if self._slots_known:
+                self._floor = self._plateau = None
+            elif self._measured is not None:
+                self._step_back_rate(measured, span, pause)
+            else:
+                self._floor, self._plateau, self._age = STEP_BACK * measured, None, 0.0
         self._measured = measured
-        self._since, self._starts = now, 0
-        self._next_at = self._grown_at = now
+        self._since, self._starts, self._accepted_level = now, 0, 0
+        self._next_at = self._paced_at = now
+        self._blocked_at = None
 
     def _step_back_slots(self, now: float) -> None:
         kept = max(1, self._in_flight - self._refused_too)
         self._slots_known = self._kept is not None and _agree(kept, self._kept, slack=1.0)
+        if self._slots_known and self._kept is not None:
+            kept = max(kept, self._kept)  # one may have ended while the refusal was on its way
         self._kept = kept
         self.concurrency = max(1, min(kept, self.concurrency - 1))
         if self._slots_known:
@@ -237,12 +255,26 @@ class AdaptiveLimit:
         self._raised = False
         self._round, self._full, self._changed_at = 0, False, now
 
-    def _step_back_rate(self, measured: float, agrees: bool, span: float) -> None:
+    def _step_back_rate(self, measured: float, span: float, pause: float) -> None:
+        """Lay the curve between what was accepted, on the whole, and the rate at which it was refused.
+
+        When the pace itself had been refused after a good while, the truth is between the two. When two measurements
+        agree, calls came faster than the pace tells (a bucket that had filled up), and the measurement is the truth.
+        """
+        if self._by_rate:
+            self.concurrency, self._kept, self._slots_known = self.most, None, False
         refused = self._refused_rate or measured
-        self._floor = STEP_BACK * min(measured, refused)
-        self._plateau = min(measured, refused) if agrees else max(self._floor, STEP_BACK * refused)
+        measured = min(measured, refused)
+        between = math.sqrt(measured * refused)
+        self._floor = STEP_BACK * measured
+        if self._kept_pace and pause < LONG_PAUSE_S and span - pause >= MIN_CURVE_S:
+            self._plateau = between
+        elif self._measured is not None and _agree(measured, self._measured):
+            self._plateau = (2 - STEP_BACK) * measured if pause < LONG_PAUSE_S else measured
+        else:
+            self._plateau = max(self._floor, STEP_BACK * between)
         self._amplitude = max(self._plateau - self._floor, 0.05 * self._plateau)
-        self._curve_s = min(MAX_CURVE_S, max(MIN_CURVE_S, span))
+        self._curve_s = min(MAX_CURVE_S, max(MIN_CURVE_S, span / 2))
         self._age = 0.0
 
 

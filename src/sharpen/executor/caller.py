@@ -17,7 +17,7 @@ from sharpen.executor.budget import BudgetMeter, Meter
 from sharpen.executor.call_outcome import CallOutcome
 from sharpen.executor.deadlines import Deadlines
 from sharpen.executor.hedging import Hedging
-from sharpen.executor.limits import Limiter
+from sharpen.executor.limits import Limiter, Ticket
 from sharpen.executor.memory import CallMemory
 from sharpen.executor.models import FailedAttempt, RunStatus
 from sharpen.executor.ports import CallTracer, RunObserver
@@ -106,20 +106,21 @@ class Caller:
         if stop.status is not None:
             return self._stopped(outcome)
         estimate = estimate_tokens(request.messages, self.max_tokens) if limiter.counts_tokens else 0
-        if not limiter.try_start(estimate) and not await self._turn(estimate, outcome):
+        ticket = limiter.try_start(estimate) or await self._turn(estimate, outcome)
+        if ticket is None:
             return self._stopped(outcome)
         try:
             self.meter.reserve()
         except BudgetExhausted as error:
-            limiter.end(limiter.epoch, estimate, None, None, 0.0)
+            limiter.end(ticket, estimate, None, None, 0.0)
             stop.stop(RunStatus.BUDGET_EXHAUSTED, str(error))
             return self._stopped(outcome)
         if self.hedging is None:
-            return await self._invoke(request, outcome, estimate, outcome.attempts + 1)
-        return await self._hedged(self.hedging, request, outcome, estimate)
+            return await self._invoke(request, outcome, ticket, estimate, outcome.attempts + 1)
+        return await self._hedged(self.hedging, request, outcome, ticket, estimate)
 
-    async def _turn(self, estimate: int, outcome: CallOutcome) -> bool:
-        """Wait until it is this call's turn; False: the run was stopped before."""
+    async def _turn(self, estimate: int, outcome: CallOutcome) -> Ticket | None:
+        """Wait until it is this call's turn; None: the run was stopped before."""
         limiter, waits_at = self.limiter, self.clock()
         queued = limiter.in_flight >= limiter.concurrency
         try:
@@ -132,13 +133,14 @@ class Caller:
             else:
                 outcome.limit_time += waited
 
-    async def _invoke(self, request: TargetRequest, outcome: CallOutcome, estimate: int, number: int) -> Failure | None:
+    async def _invoke(
+        self, request: TargetRequest, outcome: CallOutcome, ticket: Ticket, estimate: int, number: int
+    ) -> Failure | None:
         """Make attempt ``number``, for which there is a place and budget; give both back, whatever happens."""
         outcome.attempts += 1
         response: TargetResponse | None = None
         failure: Failure | None = None
         token = self.tracer.attempt_started(self.target, request, number) if self.tracer else None
-        epoch = self.limiter.epoch
         started_at = self.clock()
         task = self._deadlines.enter()
         try:
@@ -168,18 +170,18 @@ class Caller:
             usage, cost = (spent.usage, spent.cost) if (spent := response or failure) else (_NOTHING, 0.0)
             outcome.spend(usage, cost)
             self.meter.settle(usage.total_tokens, cost)
-            self.limiter.end(epoch, estimate, response, failure, took)
+            self.limiter.end(ticket, estimate, response, failure, took)
             if self.tracer:
                 self.tracer.attempt_ended(token, response, failure)
         return failure
 
     async def _hedged(
-        self, hedging: Hedging, request: TargetRequest, outcome: CallOutcome, estimate: int
+        self, hedging: Hedging, request: TargetRequest, outcome: CallOutcome, ticket: Ticket, estimate: int
     ) -> Failure | None:
         """An attempt that gets company when it is late. The first answer counts, the other call is cancelled."""
         patience, started_at = hedging.patience(), self.clock()
         first, second = CallOutcome(), CallOutcome()
-        calls = [asyncio.create_task(self._invoke(request, first, estimate, outcome.attempts + 1))]
+        calls = [asyncio.create_task(self._invoke(request, first, ticket, estimate, outcome.attempts + 1))]
         try:
             await asyncio.wait(calls, timeout=patience)
             if not calls[0].done() and self.limiter.free and hedging.allowed:
@@ -221,15 +223,16 @@ class Caller:
         self, hedging: Hedging, request: TargetRequest, outcome: CallOutcome, estimate: int, number: int
     ) -> Failure | None:
         """The company: made when a place is free, while the budget allows it, and never a reason to stop the run."""
-        if not await self.limiter.start(estimate, self.stop):
+        ticket = await self.limiter.start(estimate, self.stop)
+        if ticket is None:
             return None
         try:
             self.meter.reserve()
         except BudgetExhausted:
-            self.limiter.end(self.limiter.epoch, estimate, None, None, 0.0)
+            self.limiter.end(ticket, estimate, None, None, 0.0)
             return None
         hedging.hedges += 1
-        return await self._invoke(request, outcome, estimate, number)
+        return await self._invoke(request, outcome, ticket, estimate, number)
 
     def _classify(self, error: Exception) -> Failure:
         try:

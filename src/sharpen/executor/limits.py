@@ -23,6 +23,9 @@ MIN_TIMER_S = 0.0005
 """Timers are not set closer than this: a wait that rounding left over must not keep the loop spinning."""
 
 
+Ticket = tuple[int, int]
+"""Of an attempt under way: in which epoch it started, and how many were under way then (0: nobody looked)."""
+
 MAX_HOLD_S = 300.0
 """No hint of a server holds calls back for longer; then they find out by themselves."""
 
@@ -48,7 +51,7 @@ class LimiterState:
 class Limiter:
     """All calls of one target go through here, first come first served, whoever makes them.
 
-    ``try_start`` or ``await start`` before an attempt, ``end`` after it, on one event loop. While no limit is set, none
+    ``try_start`` or ``await start`` before an attempt, ``end`` with its ticket after it. While no limit is set, none
     has been met and fewer than ``concurrency`` calls are under way, both cost next to nothing.
     """
 
@@ -71,7 +74,7 @@ class Limiter:
         self._adaptive_epoch = self._breaker_epoch = 0
         self._foresight = Foresight()
         self._held_until = -math.inf
-        self._queue: deque[tuple[asyncio.Future[bool], int]] = deque()
+        self._queue: deque[tuple[asyncio.Future[Ticket | None], int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._clock = clock
         self._began = clock()
@@ -103,36 +106,33 @@ class Limiter:
         """Nothing but the number of calls under way holds any back."""
         return self._free
 
-    def try_start(self, tokens: int = 0) -> bool:
-        """Start an attempt of about so many tokens now, if one may start and nobody waits for it."""
+    def try_start(self, tokens: int = 0) -> Ticket | None:
+        """Start an attempt of about so many tokens now; None: none may start, or others wait for it."""
         if self._queue:
-            return False
+            return None
         if self._free:
             if self.in_flight >= self.concurrency:
-                return False
+                return None
             self.in_flight += 1
             self._starts += 1
-            return True
-        if self._wait(tokens) > 0:
-            return False
-        self._take(tokens)
-        return True
+            return self._plain_ticket
+        return None if self._wait(tokens) > 0 else self._take(tokens)
 
-    async def start(self, tokens: int, stop: StopSignal) -> bool:
-        """Wait until an attempt may start, and start it. False: the stop signal came first, nothing was started."""
+    async def start(self, tokens: int, stop: StopSignal) -> Ticket | None:
+        """Wait until an attempt may start, and start it; None: the stop signal came first, nothing was started."""
         if stop.requested:
-            return False
-        if self.try_start(tokens):
-            return True
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            return None
+        if ticket := self.try_start(tokens):
+            return ticket
+        future: asyncio.Future[Ticket | None] = asyncio.get_running_loop().create_future()
         self._queue.append((future, tokens))
         stop.waiting.add(future)
         self._dispatch()
         try:
             return await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled() and future.result():
-                self.end(self.epoch, tokens, None, None, 0.0)  # its turn came in the same instant
+            if future.done() and not future.cancelled() and (ticket := future.result()):
+                self.end(ticket, tokens, None, None, 0.0)  # its turn came in the same instant
             raise
         finally:
             stop.waiting.discard(future)
@@ -140,9 +140,9 @@ class Limiter:
                 self._dispatch()
 
     def end(
-        self, epoch: int, tokens: int, response: TargetResponse | None, failure: Failure | None, took: float
+        self, ticket: Ticket, tokens: int, response: TargetResponse | None, failure: Failure | None, took: float
     ) -> None:
-        """An attempt is over that started in ``epoch`` with an estimate of so many ``tokens``; ``took`` in seconds.
+        """The attempt that got this ticket is over, estimated at so many ``tokens``; it ``took`` so many seconds.
 
         Neither a response nor a failure: it was cancelled, and proves nothing.
         """
@@ -151,14 +151,14 @@ class Limiter:
             if self.breaker.failures:
                 self.breaker.answered()
         else:
-            self._learn(epoch, tokens, response, failure, took)
+            self._learn(ticket, tokens, response, failure, took)
         if self._queue:
             self._dispatch()
 
     def _learn(
-        self, epoch: int, tokens: int, response: TargetResponse | None, failure: Failure | None, took: float
+        self, ticket: Ticket, tokens: int, response: TargetResponse | None, failure: Failure | None, took: float
     ) -> None:
-        now = self._clock()
+        now, (epoch, level) = self._clock(), ticket
         spent = response or failure
         if self._tokens:
             self._tokens.take((spent.usage.total_tokens if spent else 0) - tokens)
@@ -166,7 +166,7 @@ class Limiter:
             self._dropped(epoch)
         elif failure is not None and is_refusal(failure):
             self.breaker.answered()
-            self._refused(now, epoch, failure, took)
+            self._refused(now, ticket, failure, took)
         else:
             if failure is None or not is_trouble(failure):
                 self.breaker.answered()
@@ -174,7 +174,7 @@ class Limiter:
                 self.epoch += 1
                 self._breaker_epoch = self.epoch
             if self._adaptive:
-                self._adaptive.answered(now, epoch < self._adaptive_epoch)
+                self._adaptive.answered(now, epoch < self._adaptive_epoch, level)
         if spent is not None and spent.hints is not None:
             hold = self._foresight.hold(now, spent.hints, spent.usage.total_tokens)
             self._held_until = now + min(hold, MAX_HOLD_S) if hold else -math.inf
@@ -186,12 +186,13 @@ class Limiter:
         if self._adaptive:
             self._adaptive.dropped(epoch < self._adaptive_epoch)
 
-    def _refused(self, now: float, epoch: int, failure: Failure, took: float) -> None:
+    def _refused(self, now: float, ticket: Ticket, failure: Failure, took: float) -> None:
+        epoch, level = ticket
         if self._adaptive is None:
             self._adaptive = AdaptiveLimit(self.concurrency, self._began, self._starts)
             self._adaptive_epoch = epoch
         late = epoch < self._adaptive_epoch
-        if self._adaptive.refused(now, late, failure.retry_after_s, self.in_flight, took):
+        if self._adaptive.refused(now, late, level, failure.retry_after_s, self.in_flight, took):
             self.epoch += 1
             self._adaptive_epoch = self.epoch
 
@@ -200,6 +201,7 @@ class Limiter:
         if self._adaptive is not None and self._adaptive.unlimited:
             self._adaptive = None
             self._began, self._starts = self._clock(), self.in_flight
+        self._plain_ticket = (self.epoch, 0)
         self._free = (
             self._requests is None
             and self._tokens is None
@@ -222,7 +224,7 @@ class Limiter:
             return max(0.0, wait)
         return self._adaptive.wait(now, self.in_flight)
 
-    def _take(self, tokens: int) -> None:
+    def _take(self, tokens: int) -> Ticket:
         self.in_flight += 1
         self._starts += 1
         self.breaker.started()
@@ -232,6 +234,7 @@ class Limiter:
             self._tokens.take(tokens)
         if self._adaptive:
             self._adaptive.started(self._clock(), self.in_flight)
+        return self.epoch, self.in_flight
 
     def _dispatch(self) -> None:
         """Let those start who may, in the order in which they came, and set a timer for the next one."""
@@ -242,16 +245,19 @@ class Limiter:
                 if (wait := self._wait(tokens)) > 0:
                     self._wake_in(wait)
                     return
-                self._take(tokens)
-                future.set_result(True)
+                future.set_result(self._take(tokens))
             queue.popleft()
 
     def _wake_in(self, seconds: float) -> None:
+        if seconds == math.inf:
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + max(seconds, MIN_TIMER_S)
         if self._timer is not None:
+            if self._timer.when() <= due:  # it will look again then
+                return
             self._timer.cancel()
-            self._timer = None
-        if seconds < math.inf:
-            self._timer = asyncio.get_running_loop().call_later(max(seconds, MIN_TIMER_S), self._woken)
+        self._timer = loop.call_at(due, self._woken)
 
     def _woken(self) -> None:
         self._timer = None

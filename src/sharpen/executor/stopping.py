@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 from sharpen.errors import ErrorKind
 from sharpen.executor.models import RunStatus
@@ -14,8 +15,8 @@ class StopSignal:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
-        self.waiting: set[asyncio.Future[bool]] = set()
-        """What ends with False when the signal comes: calls that wait for their turn."""
+        self.waiting: set[asyncio.Future[Any]] = set()
+        """What ends with None when the signal comes: calls that wait for their turn."""
         self.status: RunStatus | None = None
         self.reason = ""
 
@@ -42,7 +43,7 @@ class StopSignal:
             self._event.set()
             for future in self.waiting:
                 if not future.done():
-                    future.set_result(False)
+                    future.set_result(None)
 
     async def sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until the signal comes."""
