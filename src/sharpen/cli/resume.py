@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, OfflineOption, OutputOption, QuietOption, SetOption, StoreOption
+from sharpen.cli.options import (
+    JsonOption,
+    LogFormatOption,
+    LogLevelOption,
+    NoCacheOption,
+    OfflineOption,
+    OtelOption,
+    OutputOption,
+    QuietOption,
+    SetOption,
+    StoreOption,
+    with_cache,
+)
 from sharpen.cli.streams import to_stderr
 
 if TYPE_CHECKING:
+    from sharpen.cli.watching import Watch
     from sharpen.storage.store import Store
+
+    Watched = Callable[[], AbstractContextManager[Watch]]
 
 
 def command(
@@ -28,8 +45,12 @@ def command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     overrides: SetOption = None,
+    no_cache: NoCacheOption = False,
     offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
     output: OutputOption = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+    otel: OtelOption = None,
 ) -> None:
     """Finish an interrupted run or optimization, as it would have ended; finished calls are not repeated.
 
@@ -38,7 +59,9 @@ def command(
     """
     from sharpen import wiring
     from sharpen.cli import show
+    from sharpen.cli.watching import watching
 
+    watched = partial(watching, quiet, log_format, log_level, otel)
     outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened:
         if run is None:
@@ -46,18 +69,24 @@ def command(
             return
         kind, run_id = wiring.identify(opened, run)
         finish = _optimization if kind == "optimization" else _run
-        finish(run_id, opened, as_json, quiet, overrides, outputs)
+        finish(run_id, opened, watched, as_json, quiet, with_cache(overrides, no_cache), outputs)
 
 
 def _run(
-    run_id: str, store: Store, as_json: bool, quiet: bool, overrides: list[str] | None, outputs: Sequence[Path]
+    run_id: str,
+    store: Store,
+    watched: Watched,
+    as_json: bool,
+    quiet: bool,  # noqa: ARG001 - as its sibling has it
+    overrides: list[str] | None,
+    outputs: Sequence[Path],
 ) -> None:
     from sharpen import wiring
     from sharpen.cli import show
 
-    with show.run_progress(quiet) as progress:
+    with watched() as watch:
         loaded, story = wiring.resume_run(
-            run_id, store, progress, progress.interrupted, overrides, on_takeover=to_stderr
+            run_id, store, watch.observer, watch.interrupted, overrides, watch.tracer, watch.taken_over
         )
     aborted = wiring.abort_message(story.result, store)
     show.run(story, loaded.sample, as_json, outputs, wiring.store_option(store), aborted)
@@ -65,14 +94,20 @@ def _run(
 
 
 def _optimization(
-    run_id: str, store: Store, as_json: bool, quiet: bool, overrides: list[str] | None, outputs: Sequence[Path]
+    run_id: str,
+    store: Store,
+    watched: Watched,
+    as_json: bool,
+    quiet: bool,
+    overrides: list[str] | None,
+    outputs: Sequence[Path],
 ) -> None:
     from sharpen import wiring
     from sharpen.cli import show
 
-    with show.search_progress(quiet) as (progress, search):
+    with watched() as watch:
         found = wiring.resume_optimization(
-            run_id, store, progress, search, progress.interrupted, overrides, on_takeover=to_stderr
+            run_id, store, watch.observer, watch.search, watch.interrupted, overrides, watch.tracer, watch.taken_over
         )
     if found is None:
         if not quiet:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +17,12 @@ from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.pipeline import RunStory
 from sharpen.reporting import console as terminal
 from sharpen.reporting.json_document import dumps, optimization_document, run_document
-from sharpen.reporting.progress import RunProgress, SearchProgress
 from sharpen.reporting.writer import OptimizationOutput, RunOutput, check_output_paths, write_output
 from sharpen.storage.records import RunSummary
 from sharpen.versions.comparison import VersionComparison
 from sharpen.versions.models import PromptVersion
 from sharpen.wiring.queries import DecidedStory, RunComparison
 from sharpen.wiring.resuming import UNDER_WAY, Resumable, larger_budget
-
-
-@contextmanager
-def run_progress(quiet: bool) -> Iterator[RunProgress]:
-    """A run's progress on stderr."""
-    with RunProgress(terminal.make_console(stderr=True), quiet) as progress:
-        yield progress
-
-
-@contextmanager
-def search_progress(quiet: bool) -> Iterator[tuple[RunProgress, SearchProgress]]:
-    """A search's progress on stderr: its runs, its phases and candidates."""
-    console = terminal.make_console(stderr=True)
-    with RunProgress(console, quiet) as progress:
-        yield progress, SearchProgress(console, quiet)
 
 
 def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
