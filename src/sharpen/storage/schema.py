@@ -129,6 +129,7 @@ run_cases = Table(
     Column("position", Integer, nullable=False),
     Column("case", Integer, ForeignKey("cases.id")),  # NULL: the run's inputs were never given to the store
     Index(None, "run", "position"),
+    sqlite_with_rowid=False,
 )
 
 prompts = Table(

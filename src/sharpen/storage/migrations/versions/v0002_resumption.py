@@ -7,6 +7,26 @@ revision = "0002"
 down_revision = "0001"
 
 
+def _rebuild_run_cases(*, with_rowid: bool) -> None:
+    """One tree less to keep for every case; only SQLite knows the difference."""
+    if op.get_bind().dialect.name != "sqlite":
+        return
+    op.create_table(
+        "run_cases_new",
+        sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("case", sa.Integer()),
+        sa.PrimaryKeyConstraint("run", "case_id", name="pk_run_cases"),
+        sa.ForeignKeyConstraint(["run"], ["runs.id"], name="fk_run_cases_run", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["case"], ["cases.id"], name="fk_run_cases_case"),
+        sqlite_with_rowid=with_rowid,
+    )
+    op.execute('INSERT INTO run_cases_new SELECT run, case_id, position, "case" FROM run_cases')
+    op.drop_table("run_cases")
+    op.rename_table("run_cases_new", "run_cases")
+
+
 def upgrade() -> None:
     """Add columns and tables; what is stored stays as it is."""
     op.add_column("results", sa.Column("queue_time", sa.Double(), nullable=False, server_default="0"))
@@ -18,6 +38,7 @@ def upgrade() -> None:
     op.add_column("responses", sa.Column("retried", sa.Text()))
     op.add_column("responses", sa.Column("created_at", sa.Text()))
     op.create_index("ix_responses_created_at", "responses", ["created_at"])
+    _rebuild_run_cases(with_rowid=False)
     op.create_index("ix_run_cases_run_position", "run_cases", ["run", "position"])
     op.create_table(
         "searches",
@@ -68,6 +89,7 @@ def downgrade() -> None:
     for table in ("claims", "locks", "processes", "search_calls", "searches"):
         op.drop_table(table)
     op.drop_index("ix_run_cases_run_position", "run_cases")
+    _rebuild_run_cases(with_rowid=True)
     op.drop_index("ix_responses_created_at", "responses")
     for table, columns in (
         ("responses", ("created_at", "retried", "origin", "attempts")),
