@@ -14,12 +14,13 @@ from servers import network_guard
 from servers.faulty import FaultyServer
 
 network_guard.install()
+_TELLING = ("SHARPEN_LOG_FORMAT", "SHARPEN_LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SDK_DISABLED")
 
 
 @pytest.fixture(autouse=True)
 def _no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have a key, a proxy or a model of their own set."""
-    for name in ("OPENAI_API_KEY", "SHARPEN_LOCAL_MODEL", "SHARPEN_STORE", "SHARPEN_OFFLINE"):
+    for name in ("OPENAI_API_KEY", "SHARPEN_LOCAL_MODEL", "SHARPEN_STORE", "SHARPEN_OFFLINE", *_TELLING):
         monkeypatch.setenv(name, "")  # so that what a test sets on the way (--offline does) is undone after it
         monkeypatch.delenv(name)
     for name in ("http_proxy", "https_proxy", "all_proxy"):

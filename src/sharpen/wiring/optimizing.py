@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from sharpen.config.models import Case, RunManifest
 from sharpen.errors import RunAborted
+from sharpen.events import emit
 from sharpen.executor.loop import run
 from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.optimizer.measures import broken_limits
@@ -59,6 +61,7 @@ def resume_optimization(
     if search is None:
         return None
     plan = search_plan_of(search, overrides)
+    emit(logging.getLogger("sharpen.search"), logging.INFO, "optimization_resumed", run_id=run_id)
     return plan, run(_optimize(plan, store, observer, search_observer, on_interrupt, tracer, search, on_takeover))
 
 

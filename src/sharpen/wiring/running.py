@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from sharpen.config.models import RunManifest
 from sharpen.errors import UnknownNameError, UserError
+from sharpen.events import emit
 from sharpen.executor.interrupt import interruptible
 from sharpen.executor.loop import run
 from sharpen.executor.models import RunExecutionResult, RunStatus
@@ -59,6 +61,7 @@ def resume_run(
             f"`sharpen resume {record.parent_run_id}{store_option(store)}` goes on with all of it"
         )
     plan = plan_of(record, overrides)
+    emit(logging.getLogger("sharpen.run"), logging.INFO, "run_resumed", run_id=record.run_id)
     story = run(_run(plan, store, observer, on_interrupt, record.run_id, tracer, on_takeover))
     return plan, story
 
