@@ -41,8 +41,11 @@ AGREEMENT = 0.25
 MIN_CURVE_S, MAX_CURVE_S = 5.0, 60.0
 """Seconds from the step back until the rate is what was measured: half as long as the last episode was ago."""
 
-MIN_PROBE_S, MAX_PROBE_S = 5.0, 60.0
+MIN_PROBE_S, MAX_PROBE_S = 10.0, 60.0
 """Seconds until one more call side by side is tried, doubled whenever that was refused."""
+
+SURE_CURVE_S = 20.0
+"""The least of the same when the same rate was refused twice."""
 
 LONG_PAUSE_S = 5.0
 """A pause that long means that nothing was to be had meanwhile (a window); a shorter one only that nobody asked."""
@@ -83,6 +86,7 @@ class AdaptiveLimit:
         self._refused_too = 0
         self._refusal_s = 0.0
         self._refused_rate: float | None = None
+        self._refused_pace: float | None = None
         # the rate: a curve over the time that it held something back
         self._floor: float | None = None
         self._plateau: float | None = None
@@ -127,7 +131,7 @@ class AdaptiveLimit:
             if now < self._until:
                 return self._until - now
             self._resume(now)
-        if in_flight >= self.concurrency:
+        if in_flight >= (self.concurrency if self._proved or self._by_rate else self._in_flight_kept):
             return math.inf
         if not self._proved and self._probe_ends is not None:
             if now < self._probe_ends:  # a refusal comes quickly: what takes longer was accepted
@@ -243,8 +247,13 @@ class AdaptiveLimit:
         self._next_at = self._paced_at = now
         self._blocked_at = None
 
+    @property
+    def _in_flight_kept(self) -> int:
+        """Calls that were under way when the episode began and were not refused."""
+        return max(1, self._in_flight - self._refused_too)
+
     def _step_back_slots(self, now: float) -> None:
-        kept = max(1, self._in_flight - self._refused_too)
+        kept = self._in_flight_kept
         self._slots_known = self._kept is not None and _agree(kept, self._kept, slack=1.0)
         if self._slots_known and self._kept is not None:
             kept = max(kept, self._kept)  # one may have ended while the refusal was on its way
@@ -258,8 +267,8 @@ class AdaptiveLimit:
     def _step_back_rate(self, measured: float, span: float, pause: float) -> None:
         """Lay the curve between what was accepted, on the whole, and the rate at which it was refused.
 
-        When the pace itself had been refused after a good while, the truth is between the two. When two measurements
-        agree, calls came faster than the pace tells (a bucket that had filled up), and the measurement is the truth.
+        A pace that is refused twice at the same height is the limit. One that is refused after a good while is above
+        it, and what was accepted below. When two measurements agree, it is nearer to them (a bucket had filled up).
         """
         if self._by_rate:
             self.concurrency, self._kept, self._slots_known = self.most, None, False
@@ -267,16 +276,21 @@ class AdaptiveLimit:
         measured = min(measured, refused)
         between = math.sqrt(measured * refused)
         self._floor = STEP_BACK * measured
+        twice = self._kept_pace and self._refused_pace is not None and _agree(refused, self._refused_pace, share=0.1)
         if self._kept_pace and pause < LONG_PAUSE_S and span - pause >= MIN_CURVE_S:
             self._plateau = between
         elif self._measured is not None and _agree(measured, self._measured):
-            self._plateau = (2 - STEP_BACK) * measured if pause < LONG_PAUSE_S else measured
+            self._plateau = math.sqrt(measured * between) if pause < LONG_PAUSE_S else measured
         else:
             self._plateau = max(self._floor, STEP_BACK * between)
+        self._refused_pace = refused if self._kept_pace else None
         self._amplitude = max(self._plateau - self._floor, 0.05 * self._plateau)
         self._curve_s = min(MAX_CURVE_S, max(MIN_CURVE_S, span / 2))
         self._age = 0.0
+        if twice:  # the better it is known, the more seldom it is put to the test
+            self._floor, self._plateau = STEP_BACK * refused, 0.97 * refused
+            self._amplitude, self._curve_s = self._plateau - self._floor, min(MAX_CURVE_S, max(SURE_CURVE_S, span))
 
 
-def _agree(a: float, b: float, slack: float = 0.0) -> bool:
-    return abs(a - b) <= max(slack, AGREEMENT * max(a, b))
+def _agree(a: float, b: float, slack: float = 0.0, share: float = AGREEMENT) -> bool:
+    return abs(a - b) <= max(slack, share * max(a, b))

@@ -1,0 +1,121 @@
+"""Against servers that limit (virtual time): nearly all of what is allowed, and no storm of refusals."""
+
+import pytest
+from executor_kit import run_virtual
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulated_servers import Bucket, Fixed, LimitingServer, Rule, SideBySide, Sliding, keep_busy
+
+from sharpen.executor.adaptive import AdaptiveLimit
+
+WORKERS = 64
+
+
+def _run(rule: Rule, latency: float, tells: bool, seconds: float, seed: int = 0) -> tuple[LimitingServer, float]:
+    """The server afterwards, and the share of what it would have allowed."""
+    server = LimitingServer(rule, latency, tells, seed=seed)
+    _, failed = run_virtual(keep_busy(server, seconds, WORKERS))
+    assert failed == 0  # no case is lost to a limit
+    return server, server.accepted / min(rule.allowed(seconds), WORKERS / latency * seconds)
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
+@pytest.mark.parametrize(
+    ("rule", "latency", "seconds"),
+    [
+        (lambda: Bucket(50, 50), 0.1, 120),
+        (lambda: Bucket(20, 1200), 0.1, 240),
+        (lambda: Bucket(5, 5), 2.0, 120),
+        (lambda: Sliding(50, 1.0), 0.1, 240),
+        (lambda: Fixed(50, 1.0, 0.3), 0.1, 240),
+        (lambda: Sliding(300, 60), 2.0, 600),
+        (lambda: Fixed(300, 60), 0.1, 600),
+        (lambda: Fixed(1200, 60, 30), 2.0, 600),
+        (lambda: SideBySide(10, 0.1), 0.1, 120),
+        (lambda: SideBySide(2, 2.0), 2.0, 240),
+        (lambda: SideBySide(40, 2.0), 2.0, 240),
+    ],
+    ids=[
+        "bucket", "bucket-of-a-minute", "slow-bucket", "sliding-second", "fixed-second", "sliding-minute",
+        "fixed-minute", "fixed-minute-begun", "10-side-by-side", "2-side-by-side", "40-side-by-side",
+    ],
+)  # fmt: skip
+def test_nine_tenths_of_what_is_allowed_without_a_storm(
+    rule: object, latency: float, seconds: float, tells: bool
+) -> None:
+    server, share = _run(rule(), latency, tells, seconds)  # type: ignore[operator] # a factory of the table above
+    assert share >= 0.9
+    episodes = server.episodes()
+    assert len(episodes) <= seconds / 5
+    # only the burst of the first instant meets many refusals, later one or a few calls find out for all
+    assert all(refused <= 10 for _, refused, _ in episodes[1:])
+    if tells:  # never twice in a row: whoever is told when to come back is answered then
+        assert all(accepted > 0 for _, _, accepted in episodes[1:])
+
+
+def test_a_server_without_a_bucket_is_approached_slowly() -> None:
+    """The hardest one, which refuses any two calls closer than 20 ms: no burst ever tells what it allows."""
+    _, share = _run(Bucket(50, 1), 0.1, True, 300)
+    assert share >= 0.85
+
+
+@pytest.mark.parametrize("latency", [0.1, 1.0])
+def test_a_server_without_limits_is_called_by_all_workers_from_the_first_moment(latency: float) -> None:
+    server, share = _run(Bucket(1e9, 1e9), latency, False, 10 * latency)
+    assert server.log[WORKERS - 1][0] < 0.01
+    assert share >= 0.85  # the last calls are under way when the time is up
+    assert not server.episodes()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.one_of(
+        st.builds(Bucket, st.floats(2, 100), st.floats(1, 200)),
+        st.builds(Sliding, st.integers(5, 100), st.floats(0.5, 20)),
+        st.builds(Fixed, st.integers(5, 100), st.floats(0.5, 20), st.floats(0, 20)),
+        st.builds(SideBySide, st.integers(1, 60), st.just(0.3)),
+    ),
+    st.floats(0.05, 1.0),
+    st.integers(0, 99),
+)
+def test_whatever_the_limit_every_episode_of_refusals_is_followed_by_answers(
+    rule: Rule, latency: float, seed: int
+) -> None:
+    server = LimitingServer(rule, latency, tells=True, seed=seed)
+    run_virtual(keep_busy(server, 30, 16))
+    refused = len(server.log) - server.accepted
+    assert refused <= 16 + 0.2 * server.accepted + 10
+    assert all(accepted > 0 for _, _, accepted in server.episodes()[1:])
+
+
+def test_a_limit_that_is_lifted_is_noticed() -> None:
+    limit = SideBySide(5, 0.1)
+    server = LimitingServer(limit, 0.1, tells=False)
+
+    async def main() -> int:
+        import asyncio
+
+        asyncio.get_running_loop().call_later(30, setattr, limit, "limit", 1000)
+        limiter, _ = await keep_busy(server, 150, 32)
+        return limiter.state().concurrency
+
+    assert run_virtual(main()) >= 16
+
+
+def test_a_pause_holds_for_as_long_as_any_of_the_refused_was_told() -> None:
+    limit = AdaptiveLimit(8, 0.0, 8)
+    assert limit.refused(1.0, False, 0, 2.0, 7, 0.01)
+    assert not limit.refused(1.1, True, 0, 5.0, 6, 0.01)
+    assert limit.paused_for(1.1) == pytest.approx(5.0)
+    assert limit.wait(6.0, 6) == pytest.approx(0.1)
+    assert limit.wait(6.2, 0) == 0
+
+
+def test_a_probe_that_is_cancelled_is_followed_by_another() -> None:
+    limit = AdaptiveLimit(8, 0.0, 8)
+    limit.refused(1.0, False, 0, None, 0, 1.0)
+    assert limit.wait(2.5, 0) == 0
+    limit.started(2.5, 1)
+    assert limit.wait(2.6, 1) > 0
+    limit.dropped(late=False)
+    assert limit.wait(2.6, 0) == 0
