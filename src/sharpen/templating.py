@@ -26,31 +26,11 @@ Renderer = Callable[[Mapping[str, Any]], str]
 
 _REFERENCE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _MARKS = re.compile(r"\{[{%#]|\{\Z|\r")  # what only Jinja2 understands; it also makes one newline of every kind
-_WORDS = frozenset(  # of Jinja2's language, and its global functions
-    [
-        "true",
-        "false",
-        "none",
-        "True",
-        "False",
-        "None",
-        "and",
-        "or",
-        "not",
-        "in",
-        "is",
-        "if",
-        "else",
-        "self",
-        "loop",
-        "range",
-        "dict",
-        "lipsum",
-        "cycler",
-        "joiner",
-        "namespace",
-    ]
-)
+_WORDS = frozenset([
+    "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else", "self", "loop",
+    "range", "dict", "lipsum", "cycler", "joiner", "namespace",
+])  # fmt: skip
+"""Words of Jinja2's language and its global functions: no plain references."""
 
 
 class PlainTemplate(NamedTuple):

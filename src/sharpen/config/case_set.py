@@ -155,7 +155,7 @@ class CaseSet(Collection[Case]):
         """SHA-256 (hex) of the cases: of their JSON when they are held, else of the file's bytes (and the limit)."""
         digest = hashlib.sha256()
         if self.held is not None:
-            digest.update(_CASES.dump_json(self.held))
+            digest.update(TypeAdapter(tuple[Case, ...]).dump_json(self.held))
         else:
             assert self.dataset.path is not None  # only a file is read anew
             self._same_file()
@@ -164,9 +164,6 @@ class CaseSet(Collection[Case]):
             digest.update(f"\n{self.dataset.file_format} {self.dataset.limit}".encode())
             self._same_file()
         return digest.hexdigest()
-
-
-_CASES: TypeAdapter[tuple[Case, ...]] = TypeAdapter(tuple[Case, ...])
 
 
 def sampled(cases: Collection[Case]) -> Sequence[Case]:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sharpen.config.assertions import AssertionPart, template_texts
-from sharpen.config.explain import dotted, problems_of
+from sharpen.config.documents import dotted
 from sharpen.config.files import display
 from sharpen.config.ids import Ids, Watched
 from sharpen.config.models import Case, DatasetConfig, default_case_id
@@ -145,6 +145,8 @@ def _build(row: Row, number: int) -> Case | list[Problem]:
     try:
         case = Case.model_validate(data)
     except ValidationError as error:
+        from sharpen.config.explain import problems_of
+
         return problems + problems_of(error, Case, data, row.where, row.prefix)
     for index, assertion in enumerate(case.assertions):
         key = (*row.prefix, "assertions", index, "value")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,12 @@ from sharpen.errors import PlanError, Problem
 
 Key = str | int
 KeyPath = tuple[Key, ...]
+
+
+def dotted(path: Iterable[Key]) -> str:
+    """``('assertions', 0, 'value')`` → ``assertions.0.value``."""
+    return ".".join(map(str, path))
+
 
 _MAX_DEPTH = 100
 _CORE = "tag:yaml.org,2002:"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sharpen.config.assertions import FAMILY_OF
-from sharpen.config.documents import Key, KeyPath
+from sharpen.config.documents import Key, KeyPath, dotted
 from sharpen.config.introspect import fields_of, part_at
 from sharpen.config.redact import is_secret_key, mask, show
 from sharpen.config.targets import TARGET_KINDS
@@ -63,11 +63,6 @@ def problems_of(error: ValidationError, root: type, data: Any, where: Where, pre
     return [
         Problem(mask(found.message), where(found.path), dotted(prefix + found.path), found.expected) for found in merged
     ]
-
-
-def dotted(path: Iterable[Key]) -> str:
-    """``('assertions', 0, 'value')`` → ``assertions.0.value``."""
-    return ".".join(map(str, path))
 
 
 def user_path(location: Sequence[Key], data: Any, *, missing: bool = False) -> KeyPath:

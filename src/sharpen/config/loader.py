@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,8 +14,7 @@ from sharpen.config.assertions import AssertionConfig
 from sharpen.config.base import resolve_path
 from sharpen.config.case_set import CaseSet
 from sharpen.config.datasets import build_cases, collect, empty_problem, template_problems
-from sharpen.config.documents import Document, KeyPath, parse
-from sharpen.config.explain import dotted, problems_of
+from sharpen.config.documents import Document, KeyPath, dotted, parse
 from sharpen.config.files import file_problem, read_text
 from sharpen.config.ids import Ids
 from sharpen.config.models import Case, DatasetConfig, RunManifest
@@ -47,7 +47,7 @@ def load_manifest(cls: type[Manifest], path: Path, overrides: Sequence[str] = ()
     plan.read_prompt()
     plan.read_inline_cases()
     manifest = plan.validate(cls)
-    plan.check_templates()
+    plan.check_templates(manifest)
     empty = plan.check_data(manifest)
     if plan.problems:
         raise PlanError(plan.in_order())
@@ -208,19 +208,27 @@ class _Plan:
         try:
             return cls.model_validate(self.data, context={"base_dir": self.base_dir})
         except ValidationError as error:
+            from sharpen.config.explain import problems_of
+
             known = {problem.key for problem in self.problems if problem.key}
             found = problems_of(error, cls, self.data, self.where)
             self.problems.extend(problem for problem in found if problem.key not in known)
             return None
 
-    def check_templates(self) -> None:
+    def _assertions(self, manifest: RunManifest | None) -> Iterator[tuple[int, AssertionConfig]]:
+        """Those that are valid, with their places."""
+        if manifest:
+            yield from enumerate(manifest.assertions)
+            return
+        valid: TypeAdapter[AssertionConfig] = TypeAdapter(AssertionConfig)
+        written = self.data.get("assertions")
+        for index, item in enumerate(written if isinstance(written, list) else ()):
+            with suppress(ValidationError):  # reported already
+                yield index, valid.validate_python(item, context={"base_dir": self.base_dir})
+
+    def check_templates(self, manifest: RunManifest | None) -> None:
         """The syntax of the templates in the plan's own assertions, as far as these are valid."""
-        assertions = self.data.get("assertions")
-        for index, item in enumerate(assertions if isinstance(assertions, list) else ()):
-            try:
-                assertion = _ASSERTION.validate_python(item, context={"base_dir": self.base_dir})
-            except ValidationError:
-                continue  # reported already
+        for index, assertion in self._assertions(manifest):
             path: KeyPath = ("assertions", index, "value")
             self.problems.extend(template_problems(assertion, self.where(path), dotted(path)))
 
@@ -265,9 +273,6 @@ class _Plan:
             return (1, int(line)) if file == self.document.name and line.isdigit() else (2, 0)
 
         return sorted(self.problems, key=place)
-
-
-_ASSERTION: TypeAdapter[AssertionConfig] = TypeAdapter(AssertionConfig)
 
 
 def _secrets(node: Any, path: KeyPath) -> Iterator[KeyPath]:
