@@ -27,10 +27,14 @@ LOADED = 0.7
 
 @dataclass
 class Ended:
-    """A child process that has ended. Times in seconds, ``peak_rss`` in bytes."""
+    """A child process that has ended. Times in seconds, ``peak_rss`` in bytes.
+
+    ``said`` is the end of what it showed on its terminal.
+    """
 
     code: int
     stdout: str
+    said: str
     cpu_s: float
     peak_rss: int
 
@@ -76,9 +80,11 @@ def run_process(
     process.stdout.close()
     process.returncode = os.waitstatus_to_exitcode(status)
     kilo = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss differs
-    if process.returncode and said:
-        sys.stderr.write(said.decode("utf-8", "replace"))
-    return Ended(process.returncode, text[0].decode(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * kilo)
+    seen = said.decode("utf-8", "replace")
+    if process.returncode:
+        sys.stderr.write(seen)
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return Ended(process.returncode, text[0].decode(), seen, cpu_s, usage.ru_maxrss * kilo)
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -63,6 +64,7 @@ def measure(minutes: float = 30, every_s: float = 5, seed: int = 0) -> dict[str,
             script = [sys.executable, str(HERE / "soaked.py"), "--samples", f"{name}/{kind}.jsonl", *arguments]
             command = [*script, "--every", str(every_s), "run", str(plan), "--store", f"sqlite:///{store}"]
             ended[kind] = run_process(command, terminal=True, watch=watch)
+            print(f"what the {kind} process said last:\n{_last_lines(ended[kind].said)}\n", flush=True)
 
         threads = [
             threading.Thread(target=watched, args=("long", long), kwargs={"stop": True}),
@@ -83,6 +85,12 @@ def measure(minutes: float = 30, every_s: float = 5, seed: int = 0) -> dict[str,
             "peak_rss": {kind: end.peak_rss for kind, end in ended.items()},
             "server": server.stats(), "store": _store(store),
         }  # fmt: skip
+
+
+def _last_lines(said: str, lines: int = 12) -> str:
+    """The end of what was on the terminal, without its control sequences."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said).replace("\r", "\n")
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
 
 
 def _samples(path: Path) -> list[dict[str, Any]]:
