@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
+import ssl
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,26 +99,39 @@ def answering(function: Callable[[str], str]) -> Callable[[Received], Reply]:
     return behave
 
 
-def hang() -> Wire:
-    """Accept the request and never answer."""
+def sometimes(rate: float, otherwise: Reply, behaviour: Callable[[Received], Reply], seed: int = 0) -> Any:
+    """``otherwise`` for so many of all requests, by chance; else what ``behaviour`` says."""
+    rng = random.Random(seed)
+    return lambda received: otherwise if rng.random() < rate else behaviour(received)
+
+
+def hang(after: bytes = b"") -> Wire:
+    """Accept the request, send these bytes, and nothing more."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(after)
         await reader.read()  # until the client gives up
         return False
 
     return behave
 
 
-def reset() -> Wire:
-    """Answer with a TCP reset."""
+def reset(after: bytes = b"") -> Wire:
+    """Send these bytes, then a TCP reset."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        linger = struct.pack("ii", 1, 0)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        writer.transport.abort()
+        writer.write(after)
+        await writer.drain()
+        _reset(writer)
         return False
 
     return behave
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
 
 
 def sending(data: bytes) -> Wire:
@@ -130,11 +145,43 @@ def sending(data: bytes) -> Wire:
     return behave
 
 
+def half_closed(data: bytes) -> Wire:
+    """Send these bytes, say that nothing more comes, and keep listening."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(data)
+        writer.write_eof()
+        await reader.read()
+        return False
+
+    return behave
+
+
+def trickling(pieces: Iterable[bytes], pause_s: float) -> Wire:
+    """Answer 200 in chunks, with a pause before each; ends when the client leaves or the pieces do."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for piece in pieces:
+            await asyncio.sleep(pause_s)
+            if writer.is_closing():
+                return False
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        return True
+
+    return behave
+
+
 class FaultyServer:
     """Serves its script: one behaviour for each request, the last one for all that follow."""
 
-    def __init__(self, *script: Behaviour) -> None:
+    def __init__(self, *script: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Received] = []
+        self.connections = 0
+        self.resets_connections = False
+        self._tls = tls
         self.script(*script or (chat("ok"),))
         self.delay_s = 0.0
         self._loop = asyncio.new_event_loop()
@@ -147,7 +194,12 @@ class FaultyServer:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that are served at this moment."""
+        return len(self._connections)
 
     def __enter__(self) -> FaultyServer:
         self._thread.start()
@@ -168,7 +220,7 @@ class FaultyServer:
     async def _serve(self) -> None:
         self._stopped = self._loop.create_future()
         self._connections: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=2**26)
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=2**26, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stopped
@@ -181,7 +233,11 @@ class FaultyServer:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        self.connections += 1
         try:
+            if self.resets_connections:
+                _reset(writer)
+                return
             while await self._answer_one(reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):

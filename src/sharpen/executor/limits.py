@@ -76,6 +76,7 @@ class Limiter:
         self._held_until = -math.inf
         self._queue: deque[tuple[asyncio.Future[Ticket | None], int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # of the timer; uvloop's does not tell when what is due already comes
         self._clock = clock
         self._began = clock()
         self._starts = 0
@@ -254,10 +255,10 @@ class Limiter:
         loop = asyncio.get_running_loop()
         due = loop.time() + max(seconds, MIN_TIMER_S)
         if self._timer is not None:
-            if self._timer.when() <= due:  # it will look again then
+            if self._due <= due:  # it will look again then
                 return
             self._timer.cancel()
-        self._timer = loop.call_at(due, self._woken)
+        self._timer, self._due = loop.call_at(due, self._woken), due
 
     def _woken(self) -> None:
         self._timer = None
