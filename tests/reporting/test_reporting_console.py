@@ -317,10 +317,10 @@ def test_outside_a_terminal_progress_is_a_line_now_and_then() -> None:
         progress.run_finished(make_run(run_id="r1"))
     assert screen.lines == [
         "triage: 10 tests",
-        "triage: 5/10, 60.0% passed · 8.0 s left · 0.6 calls/s · p95 252 ms · 1 retry (1 rate limit) · "
-        "$0.00050 · 270 tokens · 5 calls",
-        "triage: 10/10, 70.0% passed · 1.1 calls/s · p95 252 ms · 1 retry (1 rate limit) · "
-        "$0.0010 · 540 tokens · 10 calls",
+        "triage: 5/10, 60.0% passed · 8.0 s left · 0.6 calls/s · p95 252 ms · "
+        "$0.00050 · 270 tokens · 5 calls · 1 retry (1 rate limit)",
+        "triage: 10/10, 70.0% passed · 1.1 calls/s · p95 252 ms · "
+        "$0.0010 · 540 tokens · 10 calls · 1 retry (1 rate limit)",
     ]
 
 

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as conventions
 from opentelemetry.trace import SpanKind, StatusCode
 
-from sharpen.errors import ErrorKind, MissingExtraError
+from sharpen.errors import ErrorKind, MissingExtraError, OfflineError
 from sharpen.executor.executor_service import ExecutorService
 from sharpen.executor.models import RunExecutionResult
 from sharpen.executor.ports import RunStart
@@ -209,6 +209,16 @@ def test_it_is_on_when_asked_for_and_never_else(monkeypatch: pytest.MonkeyPatch)
         otel_setup.is_wanted(True, {})
     with otel_setup.opentelemetry(None, {}) as tracer:
         assert tracer is None
+
+
+def test_local_only_mode_refuses_a_collector_elsewhere() -> None:
+    away = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://user:pass@collector.example:4318", "SHARPEN_OFFLINE": "1"}
+    with (
+        pytest.raises(OfflineError, match="OTEL_EXPORTER_OTLP_ENDPOINT") as refused,
+        otel_setup.opentelemetry(None, away),
+    ):
+        pass
+    assert "pass@" not in str(refused.value)
 
 
 def test_nothing_of_it_is_imported_when_it_is_off() -> None:

@@ -67,9 +67,10 @@ def line(tally: Tally, speed: Speed, state: LimiterState | None) -> list[str]:
     """All of it for one line, the most wanted first; whoever has too little room drops the last ones."""
     again = sum(tally.retries.values())
     flying = now(tally, state)[:-1] if state and state.in_flight else []
-    parts = [*results(tally, speed)]
+    parts = results(tally, speed)
     if forecast := left(tally, speed):
         parts.insert(1, forecast)
+    parts += reversed(spent(tally))
     if again:
         parts.append(f"{fig.compact(again)} {'retry' if again == 1 else 'retries'} ({', '.join(retries(tally))})")
-    return [*parts, *reversed(spent(tally)), *flying]
+    return [*parts, *flying]

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sharpen.about import __version__
-from sharpen.errors import MissingExtraError
+from sharpen.config.redact import mask
+from sharpen.errors import MissingExtraError, OfflineError, Problem
+from sharpen.targets.local_only import OFFLINE_VARIABLE, is_loopback, local_only
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider
@@ -46,11 +49,13 @@ def opentelemetry(option: bool | None, environ: Mapping[str, str] = os.environ) 
     """A tracer while the context lasts, None when it is not wanted; at the end all that is recorded is sent.
 
     Global providers that a program (or ``opentelemetry-instrument``) has set up are used and left alone. Without any,
-    OTLP over HTTP to where ``OTEL_EXPORTER_OTLP_ENDPOINT`` says, else to http://localhost:4318.
+    OTLP over HTTP to where ``OTEL_EXPORTER_OTLP_ENDPOINT`` says, else to http://localhost:4318. Raises
+    ``OfflineError`` for a collector elsewhere in local-only mode.
     """
     if not is_wanted(option, environ):
         yield None
         return
+    _refuse_elsewhere(environ)
     from opentelemetry import metrics, trace
 
     from sharpen.telemetry.spans import OpenTelemetryTracer
@@ -65,6 +70,21 @@ def opentelemetry(option: bool | None, environ: Mapping[str, str] = os.environ) 
         for provider in (tracing, measuring):
             if provider is not None:
                 provider.shutdown()
+
+
+def _refuse_elsewhere(environ: Mapping[str, str]) -> None:
+    """Local-only mode holds for telemetry, too: what it sends may hold content."""
+    if not local_only(environ):
+        return
+    for name in _ENDPOINTS:
+        host = urlsplit(environ.get(name, "")).hostname
+        if environ.get(name) and not (host and is_loopback(host)):
+            raise OfflineError(
+                Problem(
+                    f"local-only mode is on (--offline, {OFFLINE_VARIABLE}), and {name} is {mask(environ[name])!r}",
+                    expected="a collector on this machine, such as http://localhost:4318, or --no-otel",
+                )
+            )
 
 
 def _installed() -> bool:
