@@ -85,6 +85,21 @@ Other keys are rejected, so that a misspelt one does not become a variable. Two 
 number as `id` is taken as text.
 """
 
+LARGE = """\
+### Large data sets
+
+Up to 10,000 cases are held in memory. A larger JSONL, CSV or Parquet file never is: every row is checked in one pass
+before anything is called, and the run reads the file again, case by case, so that memory does not grow with the file.
+Use JSONL where you can choose: a JSON or YAML file is one value that must be in memory as a whole, whatever its size.
+
+- Leave the file alone while a command uses it: a file that has changed since it was checked ends the command with an
+  error. Append to a copy.
+- `sharpen check` estimates the tokens of a large data set from 1,000 cases drawn at random (the same ones every time),
+  `sharpen lint` and a run's report look at these too. Its variables and ids are compared in every row.
+- Cases with assertions of their own cost `check` and `run` further passes over the file. Assertions of the plan, with
+  what differs in the case's variables, do not.
+"""
+
 ASSERTIONS = """\
 ## `assertions`
 
@@ -176,6 +191,7 @@ def render() -> str:
         "### A case",
         keys("Case"),
         CASE_NOTE,
+        LARGE,
         ASSERTIONS,
         names_table(),
         "### Keys of every assertion",
@@ -186,6 +202,7 @@ def render() -> str:
         keys("ExecutionConfig"),
         section(3, "`rate_limit`", definitions["RateLimit"]),
         section(3, "`budget`", definitions["Budget"]),
+        section(3, "`hedge`", definitions["HedgeConfig"]),
         section(2, "`rules`", definitions["Thresholds"]),
         section(2, "`optimize`", definitions["OptimizeConfig"]),
         OPTIMIZE_NOTE,

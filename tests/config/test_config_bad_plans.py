@@ -108,7 +108,7 @@ TABLE = [
         changes={"target": "target: openai"}),
     Bad("a target of another kind's keys", [
         "plan.yaml:3: target.model: is missing; expected the model's name as the server knows it",
-        "plan.yaml:3: target.slots: unknown key 'slots'; known: api, api_key_env, base_url, kind, model, params, price",
+        "plan.yaml:3: target.slots: unknown key 'slots'; known: api, api_key_env, base_url, ca_file, kind, model, params, price",
     ], changes={"target": "target: {kind: openai, slots: 2}"}),
     Bad("no URL", ["plan.yaml:3: target.base_url: got 'localhost:8080'; expected a URL that begins with http:// or "
                    "https://"], changes={"target": "target: {kind: openai, model: m, base_url: 'localhost:8080'}"}),
