@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -158,8 +159,6 @@ class BudgetExhausted(RunAborted):
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` when a known name is close, else the list of known names."""
-    import difflib  # only mistakes need it, and every command imports this module
-
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

@@ -1,0 +1,63 @@
+"""Which modules a start loads: times depend on the machine, what is imported does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REVIEWS = ROOT / "examples" / "reviews" / "plan.yaml"
+HEAVY = frozenset(
+    ["aiohttp", "alembic", "genai_prices", "jsonschema", "numpy", "opentelemetry", "pyarrow", "rapidfuzz", "scipy",
+     "sqlalchemy", "uvloop", "xllamacpp"]
+)  # fmt: skip
+_TELL = "; import json; print('\\n' + json.dumps(sorted(sys.modules)))"
+
+
+def loaded(code: str) -> set[str]:
+    """Every module in a fresh process after ``code``."""
+    done = subprocess.run([sys.executable, "-c", f"import sys; {code}{_TELL}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def command(*arguments: str) -> set[str]:
+    return loaded(f"from sharpen.cli.main import _guarded; assert _guarded({list(arguments)!r}) == 0")
+
+
+def test_importing_sharpen_loads_next_to_nothing() -> None:
+    modules = loaded("import sharpen")
+    assert {name for name in modules if name.startswith("sharpen")} == {"sharpen", "sharpen.about"}
+    assert not modules & (HEAVY | {"pydantic", "jinja2", "yaml", "rich", "typer", "asyncio"})
+
+
+def test_help_loads_the_command_line_alone() -> None:
+    modules = command("--help")
+    assert not modules & (HEAVY | {"pydantic", "jinja2", "yaml", "rich", "asyncio"})
+    ours = {name for name in modules if name.startswith("sharpen.") and not name.startswith("sharpen.cli")}
+    assert ours <= {"sharpen.about", "sharpen.errors", "sharpen.telemetry", "sharpen.telemetry.log_options"}
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--quiet",)])
+def test_a_check_loads_what_a_check_needs(options: tuple[str, ...]) -> None:
+    modules = command("check", str(REVIEWS), *options)
+    assert not modules & (HEAVY | {"jinja2", "asyncio", "sharpen.config.explain"})
+    assert ("rich" in modules) is (not options)
+    layers = {name.split(".")[1] for name in modules if name.startswith("sharpen.")}
+    assert not layers & {"executor", "optimizer", "storage", "versions", "pipeline"}
+
+
+def test_a_check_of_a_server_loads_no_client(tmp_path: Path) -> None:
+    plan = {
+        "workflow_id": "w", "prompt": {"user": "{{ text }}"}, "dataset": [{"vars": {"text": "x"}}],
+        "target": {
+            "kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1",
+            "price": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1},
+        },
+    }  # fmt: skip
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    assert not command("check", str(tmp_path / "plan.json")) & (HEAVY | {"jinja2", "asyncio"})
