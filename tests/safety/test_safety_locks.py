@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from sharpen.errors import LockedError
+from sharpen.errors import LockedError, StoreError
 from sharpen.executor.ports import CachedResponse
 from sharpen.storage import alive, ownership, schema
 from sharpen.storage.store import Store
@@ -252,6 +252,39 @@ def test_a_claim_ends_with_its_process(store: Store, url: str) -> None:
     with holder(url, "claim", "k") as process:
         process.communicate("end\n")
         assert asyncio.run(store.responses.claim("k", lambda: True)) is True
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.0005, 0.002, 0.01])
+def test_one_who_is_cancelled_keeps_no_claim(store: Store, url: str, after_s: float) -> None:
+    async def main() -> None:
+        with Store.open(url) as other:
+            for number in range(10):
+                key = f"k{number}"
+                asking = asyncio.ensure_future(store.responses.claim(key, never))
+                await asyncio.sleep(after_s)
+                won = asking.done()
+                asking.cancel()
+                waiting = asyncio.ensure_future(other.responses.claim(key, never))
+                if won:
+                    await store.responses.release(key)
+                assert await asyncio.wait_for(waiting, 20) is True
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_could_not_be_kept_is_asked_for_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(work: object) -> None:
+        raise StoreError("no space left")
+
+    async def main() -> None:
+        assert await store.responses.claim("k", never) is True
+        with monkeypatch.context() as patched:
+            patched.setattr(store.responses._writer, "write", full)
+            with pytest.raises(StoreError):
+                await store.responses.put("k", ANSWER)
+        assert await store.responses.claim("k", never) is True
+
+    asyncio.run(main())
 
 
 def test_many_who_ask_the_same_share_the_bill(url: str) -> None:

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, Dialect, delete, select
 
 from sharpen.storage import schema
-from sharpen.storage.upsert import insert_or_keep
+from sharpen.storage.bulk import BulkInsert
+from sharpen.storage.by_keys import ByKeys
 
 _CLAIMS = schema.claims.c
 
-_END = delete(schema.claims).where(_CLAIMS.key == bindparam("claimed"), _CLAIMS.owner == bindparam("by"))
 
+class Claims:
+    """The statements, made once. They run within the caller's transaction."""
 
-def owners_of(connection: Connection, keys: Collection[str]) -> dict[str, str]:
-    """Who pays for which of ``keys``."""
-    if not keys:
-        return {}
-    return {row.key: row.owner for row in connection.execute(select(schema.claims).where(_CLAIMS.key.in_(keys)))}
+    def __init__(self, dialect: Dialect) -> None:
+        self._insert = BulkInsert(schema.claims, dialect, ("key", "owner"), keep=True)
+        self._delete = ByKeys("DELETE FROM claims WHERE owner = ? AND key", dialect)
 
+    def take(self, connection: Connection, keys: Collection[str], owner: str) -> None:
+        """Claim what is free; ``of_others`` tells what was not."""
+        # in one order everywhere, so that transactions that wait for each other do not do so in a circle
+        self._insert.execute(connection, [(key, owner) for key in sorted(keys)])
 
-def take(connection: Connection, keys: Collection[str], owner: str) -> frozenset[str]:
-    """Claim ``keys`` for ``owner``; those that are its own now, for nobody else was faster."""
-    before = owners_of(connection, keys)
-    free = sorted(key for key in keys if key not in before)  # one order: two servers' transactions cannot entangle
-    if not free:
-        return frozenset()
-    statement = insert_or_keep(connection.dialect.name, schema.claims)
-    connection.execute(statement, [{"key": key, "owner": owner} for key in free])
-    if connection.dialect.name == "sqlite":  # one writer at a time: what was free is ours
-        return frozenset(free)
-    after = owners_of(connection, free)
-    return frozenset(key for key in free if after.get(key) == owner)
+    def of_others(self, connection: Connection, owner: str) -> dict[str, str]:
+        """What everybody else pays for, and who."""
+        rows = connection.execute(select(schema.claims).where(_CLAIMS.owner != owner))
+        return {row.key: row.owner for row in rows}
 
+    def end(self, connection: Connection, keys: Collection[str], owner: str) -> None:
+        """End those claims of ``owner``."""
+        self._delete.execute(connection, keys, owner)
 
-def end(connection: Connection, keys: Iterable[str], owner: str) -> None:
-    """End claims of ``owner``: answered, or given up."""
-    rows = [{"claimed": key, "by": owner} for key in keys]
-    if rows:
-        connection.execute(_END, rows)
-
-
-def drop(connection: Connection, owners: Collection[str]) -> None:
-    """End all claims of ``owners``, who are gone."""
-    if owners:
+    def drop(self, connection: Connection, owners: Collection[str]) -> None:
+        """End all claims of ``owners``, who are gone."""
         connection.execute(delete(schema.claims).where(_CLAIMS.owner.in_(owners)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +14,14 @@ from sqlalchemy import Connection, delete, func, select
 
 from sharpen.executor.models import FailedAttempt
 from sharpen.executor.ports import CachedResponse, Retried
-from sharpen.storage import claims, schema
+from sharpen.storage import schema
 from sharpen.storage.batching import Batcher
 from sharpen.storage.bulk import BulkInsert
+from sharpen.storage.by_keys import ByKeys
+from sharpen.storage.claims import Claims
 from sharpen.storage.engine import Database
 from sharpen.storage.ownership import Ownership
-from sharpen.storage.types import exact_json, exact_text
+from sharpen.storage.types import exact_json, exact_text, plain_text
 from sharpen.storage.writer import BulkRow, Writer
 from sharpen.targets.base import TargetResponse, Usage
 
@@ -26,24 +30,31 @@ _COLUMNS = (
     "key", "output", "prompt_tokens", "completion_tokens", "cost", "finish_reason", "model", "execution_time",
     "attempts", "origin", "retried", "created_at",
 )  # fmt: skip
+_READ = _COLUMNS[:-1]
 _FIRST_POLL_S, _LAST_POLL_S = 0.05, 0.25
 
 
 class ResponseRepository:
     """Remembered answers. Concurrent ``get`` or ``claim`` calls share one query, concurrent ``put`` calls one commit.
 
-    Of all processes that ``claim`` one key, one gets it and the others wait for its answer. Neither claims nor their
-    ends wait for the disk.
+    Of all that ``claim`` one key, in whatever process, one gets it and the others wait for its answer. Neither claims
+    nor their ends wait for the disk.
     """
 
     def __init__(self, database: Database, writer: Writer, ownership: Ownership) -> None:
+        dialect = database.engine.dialect
         self._database = database
         self._writer = writer
         self._ownership = ownership
         self._reader: Batcher[str, CachedResponse | None] = Batcher("reader", self._look_up)
-        self._claimer: Batcher[str, CachedResponse | bool] = Batcher("claimer", self._claim)
-        self._put = BulkInsert(schema.responses, database.engine.dialect, _COLUMNS)
-        self._answered: deque[str] = deque()
+        self._claimer: Batcher[_Ask, CachedResponse | bool] = Batcher("claimer", self._answer_all)
+        self._put = BulkInsert(schema.responses, dialect, _COLUMNS)
+        self._select = ByKeys(f"SELECT {', '.join(_READ)} FROM responses WHERE key", dialect)  # noqa: S608 - our names
+        self._claims = Claims(dialect)
+        self._ours: dict[str, _Ask] = {}
+        self._ended: deque[str] = deque()
+        self._hits = True
+        self._releases: set[asyncio.Task[None]] = set()
 
     async def get(self, key: str) -> CachedResponse | None:
         """The answer remembered under ``key``. Raises ``StoreError``."""
@@ -56,7 +67,12 @@ class ResponseRepository:
         """
         pause = _FIRST_POLL_S
         while True:
-            found = await self._claimer.submit(key)
+            ask = _Ask(key)
+            try:
+                found = await self._claimer.submit(ask)
+            except asyncio.CancelledError:
+                self._give_back(ask)
+                raise
             if found is not False or give_up():
                 return found
             await asyncio.sleep(pause)
@@ -79,13 +95,17 @@ class ResponseRepository:
             exact_json(_retried_row(value.retried)),
             datetime.now(UTC).isoformat(timespec="microseconds"),
         )
-        await self._writer.write(BulkRow(self._put, row))
-        self._answered.append(key)
+        try:
+            await self._writer.write(BulkRow(self._put, row))
+        finally:  # the claim's row goes with the next claims: whoever waits sees the answer first
+            if self._ours.pop(key, None):
+                self._ended.append(key)
 
     async def release(self, key: str) -> None:
         """End a claim without an answer. Raises ``StoreError``."""
-        mine = self._ownership.id()
-        await self._writer.write(lambda connection: claims.end(connection, [key], mine))
+        if self._ours.pop(key, None):
+            mine = self._ownership.id()
+            await self._writer.write(lambda connection: self._claims.end(connection, [key], mine))
 
     async def forget(self, scope: str) -> None:
         """Drop every answer whose key begins with ``scope`` and a slash. Raises ``StoreError``."""
@@ -104,55 +124,81 @@ class ResponseRepository:
 
     def _look_up(self, keys: Sequence[str]) -> Sequence[CachedResponse | None]:
         with self._database.read() as connection:
-            found = _answers(connection, set(keys))
+            found = self._answers(connection, set(keys))
         return [found.get(key) for key in keys]
 
-    def _claim(self, keys: Sequence[str]) -> Sequence[CachedResponse | bool]:
-        """Answers, else whether the key is ours now. Writes only for keys that nobody else is paying for."""
-        wanted = set(keys)
-        mine = self._ownership.id()
-        with self._database.read() as connection:
-            found = _answers(connection, wanted)
-            owners = claims.owners_of(connection, wanted - found.keys())
-            alive = self._ownership.alive(connection, set(owners.values()))
-        free = {key for key in wanted - found.keys() if owners.get(key) not in alive}
-        won: set[str] = set()
-        if free:
-            answered = [self._answered.popleft() for _ in range(len(self._answered))]
+    def _answer_all(self, asks: Sequence[_Ask]) -> Sequence[CachedResponse | bool]:
+        """Answers, else whether the key is ours to pay for now."""
+        found: dict[str, CachedResponse] = {}
+        wanted = {ask.key for ask in asks}
+        if self._hits:  # then most answers are there, and need no write
+            with self._database.read() as connection:
+                found = self._answers(connection, wanted)
+        open_keys = wanted - found.keys() - self._ours.keys()
+        late, won = self._take(open_keys) if open_keys else ({}, set[str]())
+        found |= late
+        self._hits = bool(found)
+        answers: list[CachedResponse | bool] = [found.get(ask.key) or self._given(ask, won) for ask in asks]
+        if won:  # by those alone who were cancelled meanwhile
             with self._database.write(quick=True) as connection:
-                claims.end(connection, answered, mine)  # late, and in good company: whoever waits sees the answer first
-                claims.drop(connection, set(owners.values()) - alive)
-                won.update(claims.take(connection, free, mine))
-                late = _answers(connection, won)  # put between the two transactions
-                claims.end(connection, late, mine)
-            found |= late
-            won -= late.keys()
-        answers: list[CachedResponse | bool] = []
-        for key in keys:
-            answers.append(found.get(key) or key in won)
-            won.discard(key)  # asked for twice: the first one pays
+                self._claims.end(connection, won, self._ownership.id())
         return answers
 
+    def _given(self, ask: _Ask, won: set[str]) -> bool:
+        """Of several that ask for a key that was won, the first one gets it, and it is no longer among ``won``."""
+        if ask.key not in won:
+            return False
+        self._ours[ask.key] = ask
+        if ask.cancelled and self._ours.pop(ask.key, None) is not None:  # _give_back looks at both the other way round
+            return False
+        won.discard(ask.key)
+        return True
 
-def _answers(connection: Connection, keys: Collection[str]) -> dict[str, CachedResponse]:
-    if not keys:
-        return {}
-    return {
-        row.key: CachedResponse(
-            TargetResponse(
-                output=row.output,
-                usage=Usage(row.prompt_tokens, row.completion_tokens),
-                cost=row.cost,
-                finish_reason=row.finish_reason,
-                model=row.model,
-            ),
-            row.execution_time,
-            row.attempts,
-            row.origin,
-            _retried(row.retried),
-        )
-        for row in connection.execute(select(schema.responses).where(_TABLE.key.in_(keys)))
-    }
+    def _take(self, keys: Collection[str]) -> tuple[dict[str, CachedResponse], set[str]]:
+        """Answers that are there, and the keys that are ours now. Claims come first, so that no answer is missed."""
+        mine, claims = self._ownership.id(), self._claims
+        with self._database.write(quick=True) as connection:
+            claims.end(connection, [self._ended.popleft() for _ in range(len(self._ended))], mine)
+            claims.take(connection, keys, mine)
+            others = claims.of_others(connection, mine)
+            if payers := {others[key] for key in keys if key in others}:
+                gone = payers - self._ownership.alive(connection, payers)
+                if gone:
+                    claims.drop(connection, gone)
+                    claims.take(connection, keys, mine)
+                    others = claims.of_others(connection, mine)
+            found = self._answers(connection, keys)
+            claims.end(connection, found.keys() - others.keys(), mine)
+        return found, set(keys) - found.keys() - others.keys()
+
+    def _give_back(self, ask: _Ask) -> None:
+        """Whoever asked was cancelled: what it may have won is for others."""
+        ask.cancelled = True
+        if self._ours.get(ask.key) is ask:
+            task = asyncio.ensure_future(self.release(ask.key))
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+
+    def _answers(self, connection: Connection, keys: Collection[str]) -> dict[str, CachedResponse]:
+        return {
+            key: CachedResponse(
+                TargetResponse(
+                    plain_text(output) or "", Usage(asked, said), cost, plain_text(reason), plain_text(model)
+                ),
+                time, attempts, origin, _retried(retried),
+            )
+            for key, output, asked, said, cost, reason, model, time, attempts, origin, retried in self._select.rows(
+                connection, keys
+            )
+        }  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class _Ask:
+    """One who asks for an answer or, failing that, for the right to pay for it."""
+
+    key: str
+    cancelled: bool = False
 
 
 def _retried_row(value: Retried | None) -> dict[str, Any] | None:
@@ -167,8 +213,9 @@ def _retried_row(value: Retried | None) -> dict[str, Any] | None:
     }
 
 
-def _retried(row: dict[str, Any] | None) -> Retried | None:
-    if row is None:
+def _retried(text: str | None) -> Retried | None:
+    if text is None:
         return None
+    row = json.loads(plain_text(text) or "")
     failed = tuple(FailedAttempt.model_validate(attempt) for attempt in row["failed_attempts"])
     return Retried(row["prompt_tokens"], row["completion_tokens"], row["cost"], failed)

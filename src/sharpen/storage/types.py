@@ -27,9 +27,7 @@ class ExactText(TypeDecorator[str]):
         return exact_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or not value.startswith(_ESCAPED):
-            return value
-        return str(json.loads(value[len(_ESCAPED) :]))
+        return plain_text(value)
 
 
 def exact_text(value: str | None) -> str | None:
@@ -37,6 +35,13 @@ def exact_text(value: str | None) -> str | None:
     if value is None or not (value.startswith("\x01") or "\x00" in value or _has_surrogate(value)):
         return value
     return _ESCAPED + json.dumps(value)
+
+
+def plain_text(stored: str | None) -> str | None:
+    """The text for which ``exact_text`` gave ``stored``."""
+    if stored is None or not stored.startswith(_ESCAPED):
+        return stored
+    return str(json.loads(stored[len(_ESCAPED) :]))
 
 
 def exact_json(value: Any) -> str | None:
