@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sharpen.config.rules import Thresholds
 from sharpen.errors import BudgetExhausted
@@ -104,7 +105,7 @@ class Engine:
             seen = self._dev[: rung.cases]
             noun = "candidate" if len(racing) == 1 else "candidates"
             self._phase("race", f"{len(racing)} {noun} on {len(seen)} of {len(self._dev)} dev cases")
-            await asyncio.gather(*(self._evaluate(contender, new, "candidate") for contender in racing))
+            await _all(self._evaluate(contender, new, "candidate") for contender in racing)
 
     async def _evaluate(self, contender: Contender, case_ids: Sequence[str], purpose: Purpose) -> None:
         outcomes = await self._given.evaluate(contender.candidate.prompt, case_ids, purpose)
@@ -168,3 +169,14 @@ class Engine:
     def _phase(self, name: str, detail: str) -> None:
         if self._observer:
             self._observer.phase(name, detail)
+
+
+async def _all(evaluations: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Side by side, started in order; the first error is raised when all are over.
+
+    None may go on behind our back, on targets that are being closed, and what each paid for is kept.
+    """
+    ended = await asyncio.gather(*evaluations, return_exceptions=True)
+    for error in ended:
+        if error is not None:
+            raise error
