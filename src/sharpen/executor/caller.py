@@ -185,9 +185,8 @@ class Caller:
         try:
             await asyncio.wait(calls, timeout=patience)
             if not calls[0].done() and self.limiter.free and hedging.allowed:
-                calls.append(
-                    asyncio.create_task(self._second(hedging, request, second, estimate, outcome.attempts + 2))
-                )
+                company = self._second(hedging, request, first, second, estimate, outcome.attempts + 2)
+                calls.append(asyncio.create_task(company))
             waiting = set(calls)
             while waiting and first.response is None and second.response is None:
                 _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -195,6 +194,9 @@ class Caller:
             for call in calls:
                 call.cancel()
             ended = await asyncio.gather(*calls, return_exceptions=True)
+            if first.attempts == 0:  # cancelled before its task had begun
+                self.meter.settle(0, 0.0)
+                self.limiter.end(ticket, estimate, None, None, 0.0)
             winner = first if first.response else second
             outcome.join(first)
             outcome.join(second)
@@ -212,7 +214,7 @@ class Caller:
         for end, part in zip(ended, (first, second), strict=False):
             if isinstance(end, Failure):
                 outcome.failed_attempts.append(_failed(end, part.execution_time))
-            elif part is not winner and part.attempts:
+            elif part.attempts and part.response is None:
                 # what a cancelled call costs nobody tells: it counts like the answered one, never too little
                 usage, cost = winner.response.usage, winner.response.cost
                 outcome.spend(usage, cost)
@@ -220,19 +222,31 @@ class Caller:
         return None
 
     async def _second(
-        self, hedging: Hedging, request: TargetRequest, outcome: CallOutcome, estimate: int, number: int
+        self,
+        hedging: Hedging,
+        request: TargetRequest,
+        first: CallOutcome,
+        outcome: CallOutcome,
+        estimate: int,
+        number: int,
     ) -> Failure | None:
         """The company: made when a place is free, while the budget allows it, and never a reason to stop the run."""
         ticket = await self.limiter.start(estimate, self.stop)
         if ticket is None:
             return None
+        if first.response is None and self._affordable():
+            hedging.hedges += 1
+            return await self._invoke(request, outcome, ticket, estimate, number)
+        # no budget, or what it waited for was the place of the very call it was to help
+        self.limiter.end(ticket, estimate, None, None, 0.0)
+        return None
+
+    def _affordable(self) -> bool:
         try:
             self.meter.reserve()
         except BudgetExhausted:
-            self.limiter.end(ticket, estimate, None, None, 0.0)
-            return None
-        hedging.hedges += 1
-        return await self._invoke(request, outcome, ticket, estimate, number)
+            return False
+        return True
 
     def _classify(self, error: Exception) -> Failure:
         try:

@@ -99,7 +99,8 @@ class TaskResult(Record):
     ``execution_time`` is the last attempt's alone; ``wait_time`` is all waiting before and between attempts:
     ``queue_time`` for a free slot, ``limit_time`` for rate limits, the rest is back-off. Attempts before the last took
     what ``failed_attempts`` says, which holds the last one too when that failed.
-    ``attempts`` counts calls really made (0 for a cached task and for one that was cancelled before it was called).
+    ``attempts`` counts calls really made (0 for a cached task and for one that was cancelled before it was called),
+    ``hedges`` those among them that were second calls beside a late one; their tokens and cost count, too.
     Tokens and cost include what failed attempts used up. A cached task costs 0; its tokens and ``execution_time`` are
     those of the answer when it was paid for, and ``saved_cost`` is what that answer cost then (USD; None: unknown; 0
     unless cached).
@@ -127,10 +128,11 @@ class TaskResult(Record):
     queue_time: float = Field(default=0.0, ge=0)
     limit_time: float = Field(default=0.0, ge=0)
     failed_attempts: tuple[FailedAttempt, ...] = ()
+    hedges: int = Field(default=0, ge=0)
 
     @property
     def retries(self) -> int:
-        return max(0, self.attempts - 1)
+        return max(0, self.attempts - self.hedges - 1)
 
     @property
     def price(self) -> float | None:

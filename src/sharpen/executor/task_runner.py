@@ -128,6 +128,7 @@ class TaskRunner:
             queue_time=outcome.queue_time,
             limit_time=outcome.limit_time,
             failed_attempts=tuple(outcome.failed_attempts),
+            hedges=outcome.hedges,
         )
 
 

@@ -109,6 +109,7 @@ results = Table(
     Column("queue_time", Double, nullable=False, server_default="0"),
     Column("limit_time", Double, nullable=False, server_default="0"),
     Column("failed_attempts", Json),  # NULL: none
+    Column("hedges", Integer, nullable=False, server_default="0"),
 )
 
 cases = Table(

@@ -54,6 +54,7 @@ def to_values(run: int, result: TaskResult) -> tuple[Any, ...]:
         result.queue_time,
         result.limit_time,
         _dumped(_ATTEMPTS, result.failed_attempts),
+        result.hedges,
     )
 
 
@@ -63,7 +64,7 @@ def from_row(row: Sequence[Any]) -> TaskResult:
         _run, case_id, repeat, task_id, status, output, finish_reason, score, execution_time, wait_time, attempts,
         prompt_tokens, completion_tokens, total_tokens, cost, saved_cost, cached, assertions,
         error_kind, error_message, http_status, retryable, judge_calls, judge_tokens, judge_cost,
-        queue_time, limit_time, failed_attempts,
+        queue_time, limit_time, failed_attempts, hedges,
     ) = row[: len(COLUMNS)]  # fmt: skip
     error = None
     if error_kind is not None:
@@ -94,6 +95,7 @@ def from_row(row: Sequence[Any]) -> TaskResult:
         queue_time=queue_time,
         limit_time=limit_time,
         failed_attempts=_ATTEMPTS.validate_python(failed_attempts) if failed_attempts else (),
+        hedges=hedges,
     )
 
 
