@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,6 +210,21 @@ def test_it_is_on_when_asked_for_and_never_else(monkeypatch: pytest.MonkeyPatch)
         otel_setup.is_wanted(True, {})
     with otel_setup.opentelemetry(None, {}) as tracer:
         assert tracer is None
+
+
+def test_a_collector_that_is_not_there_is_told_once_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    told: list[str] = []
+    began = time.monotonic()
+    with otel_setup.opentelemetry(None, on_trouble=told.append) as tracer:
+        assert tracer is not None
+        tracer.run_started(RunStart("a", "w", STARTED, 1))
+    assert told == ["telemetry could not be sent, or not all of it; is a collector listening at http://127.0.0.1:9?"]
+    assert time.monotonic() - began < 10
+    assert capsys.readouterr().err == ""
 
 
 def test_local_only_mode_refuses_a_collector_elsewhere() -> None:

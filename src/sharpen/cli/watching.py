@@ -40,9 +40,11 @@ def watching(
     console = make_console(stderr=True)
     with ExitStack() as stack:
         logged = stack.enter_context(logging_to_stderr(log_format, log_level))
-        telemetry = stack.enter_context(opentelemetry(otel))
         hidden = quiet or log_format is LogFormat.JSON
-        progress = stack.enter_context(RunProgress(console, hidden))
+        progress = RunProgress(console, hidden)
+        trouble = _log_unsent if logged else progress.say
+        telemetry = stack.enter_context(opentelemetry(otel, on_trouble=trouble))
+        stack.enter_context(progress)
         log = LogObserver() if logged else None
         observers: list[RunObserver] = [] if hidden else [progress]
         tracers: list[CallTracer] = []
@@ -59,6 +61,10 @@ def watching(
             interrupted=log.interrupted if log else progress.interrupted,
             taken_over=_log_takeover if log else progress.say,
         )
+
+
+def _log_unsent(_: str) -> None:
+    emit(logging.getLogger("sharpen.telemetry"), logging.WARNING, "telemetry_not_sent")
 
 
 def _log_takeover(_: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -27,6 +30,9 @@ _ENDPOINTS = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
 )
+DEFAULT_ENDPOINT = "http://localhost:4318"
+SHUTDOWN_S = 5.0
+"""How long the end of a command waits until what was recorded is sent, in seconds."""
 _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
@@ -45,12 +51,17 @@ def is_wanted(option: bool | None, environ: Mapping[str, str] = os.environ) -> b
 
 
 @contextmanager
-def opentelemetry(option: bool | None, environ: Mapping[str, str] = os.environ) -> Iterator[OpenTelemetryTracer | None]:
+def opentelemetry(
+    option: bool | None,
+    environ: Mapping[str, str] = os.environ,
+    on_trouble: Callable[[str], None] = lambda _: None,
+) -> Iterator[OpenTelemetryTracer | None]:
     """A tracer while the context lasts, None when it is not wanted; at the end all that is recorded is sent.
 
     Global providers that a program (or ``opentelemetry-instrument``) has set up are used and left alone. Without any,
-    OTLP over HTTP to where ``OTEL_EXPORTER_OTLP_ENDPOINT`` says, else to http://localhost:4318. Raises
-    ``OfflineError`` for a collector elsewhere in local-only mode.
+    OTLP over HTTP to where ``OTEL_EXPORTER_OTLP_ENDPOINT`` says, else to http://localhost:4318. A collector
+    that cannot be reached stops nothing: ``on_trouble`` is told once, at the end. Raises ``OfflineError`` for a
+    collector elsewhere in local-only mode.
     """
     if not is_wanted(option, environ):
         yield None
@@ -63,13 +74,42 @@ def opentelemetry(option: bool | None, environ: Mapping[str, str] = os.environ) 
     tracing = None if _is_set_up(trace.get_tracer_provider()) else _tracing()
     measuring = None if _is_set_up(metrics.get_meter_provider()) else _measuring()
     tracer = OpenTelemetryTracer(tracing, measuring)
+    with _quietly() as complaints:
+        try:
+            yield tracer
+        finally:
+            tracer.close()
+            _shut_down([provider.shutdown for provider in (tracing, measuring) if provider is not None])
+    if complaints:
+        where = next((environ[name] for name in _ENDPOINTS if environ.get(name)), DEFAULT_ENDPOINT)
+        on_trouble(f"telemetry could not be sent, or not all of it; is a collector listening at {mask(where)}?")
+
+
+class _Complaints(logging.Handler):
+    """Counts what OpenTelemetry would say in many lines, again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.number = 0
+
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - it quotes addresses and headers
+        self.number += 1
+
+    def __bool__(self) -> bool:
+        return self.number > 0
+
+
+@contextmanager
+def _quietly() -> Iterator[_Complaints]:
+    """Keep the exporters' complaints off the terminal, where they would tear the progress display."""
+    logger, complaints = logging.getLogger("opentelemetry"), _Complaints()
+    before, logger.propagate = logger.propagate, False
+    logger.addHandler(complaints)
     try:
-        yield tracer
+        yield complaints
     finally:
-        tracer.close()
-        for provider in (tracing, measuring):
-            if provider is not None:
-                provider.shutdown()
+        logger.removeHandler(complaints)
+        logger.propagate = before
 
 
 def _refuse_elsewhere(environ: Mapping[str, str]) -> None:
@@ -107,6 +147,16 @@ def _tracing() -> TracerProvider:
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
+
+
+def _shut_down(shutdowns: Iterable[Callable[[], None]]) -> None:
+    """Send what is left, side by side. A provider would wait half a minute for a collector that is not there."""
+    until = time.monotonic() + SHUTDOWN_S
+    threads = [threading.Thread(target=shutdown, daemon=True) for shutdown in shutdowns]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _measuring() -> MeterProvider:
