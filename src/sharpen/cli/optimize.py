@@ -8,6 +8,7 @@ from sharpen.cli.options import (
     JsonOption,
     LogFormatOption,
     LogLevelOption,
+    NoCacheOption,
     OfflineOption,
     OtelOption,
     OutputOption,
@@ -15,6 +16,7 @@ from sharpen.cli.options import (
     QuietOption,
     SetOption,
     StoreOption,
+    with_cache,
 )
 
 
@@ -24,6 +26,7 @@ def command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     overrides: SetOption = None,
+    no_cache: NoCacheOption = False,
     offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
     output: OutputOption = None,
     log_format: LogFormatOption = None,
@@ -36,7 +39,7 @@ def command(
     from sharpen.cli.watching import watching
 
     outputs = show.checked_outputs(output)
-    loaded = wiring.load_plan(plan, overrides)
+    loaded = wiring.load_plan(plan, with_cache(overrides, no_cache))
     with wiring.open_store(store, plan) as opened, watching(quiet, log_format, log_level, otel) as watch:
         outcome = wiring.optimize_plan(loaded, opened, watch.observer, watch.search, watch.interrupted, watch.tracer)
         store_option = wiring.store_option(opened)
