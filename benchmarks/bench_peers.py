@@ -108,15 +108,17 @@ def render(data: dict[str, Any]) -> str:
     cases, rows = data["cases"], []
     for concurrency in (64, 256):
         ours = _of(data, "sharpen", concurrency)
-        rows.append([f"**sharpen**, {concurrency} at once", "a whole run, stored", *_figures(ours, cases), "1", ""])
+        ourselves = f"**sharpen**, {concurrency} at once"
+        rows.append([ourselves, "a whole run, stored", *_figures(ours, cases), "1", "1", ""])
         for peer in PEERS:
             theirs = _of(data, peer.name, concurrency)
             if theirs:
                 ratio = theirs["run_s"] / ours["run_s"]
                 goal = f"≥ {peer.goal:g}: {judged(ratio, '≥', peer.goal)}" if peer.goal else ""
+                cpu = f"{theirs['run_cpu_s'] / ours['run_cpu_s']:.1f}"
                 name = f"{peer.name}, {concurrency} at once"
-                rows.append([name, peer.settings, *_figures(theirs, cases), f"{ratio:.1f}", goal])
-    head = ("who", "how", "cases/s", "CPU ms a case", "sharpen is so many times as fast", "goal")
+                rows.append([name, peer.settings, *_figures(theirs, cases), f"{ratio:.1f}", cpu, goal])
+    head = ("who", "how", "cases/s", "CPU ms a case", "sharpen: so many times as fast", "CPU, × sharpen's", "goal")
     versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
     return f"{table(head, rows)}\n\n{cases:,} cases each; in the peers' environment: {versions}."
 

@@ -33,7 +33,10 @@ TICK_S = 0.001
 
 LAYERS = (
     ("event loop and kernel", ()),  # nothing below it is in a layer
-    ("HTTP client (aiohttp)", ("/aiohttp/", "/yarl/", "/multidict/", "/aiosignal/", "/aiohappyeyeballs/")),
+    (
+        "HTTP client",
+        ("/sharpen/targets/http_", "/aiohttp/", "/yarl/", "/multidict/", "/aiosignal/", "/aiohappyeyeballs/"),
+    ),
     ("target: request, answer, price", ("/sharpen/targets/", "/genai_prices/")),
     ("rendering", ("/sharpen/templating.py", "/sharpen/executor/rendering.py", "/jinja2/", "<template>")),
     ("grading", ("/sharpen/assertions/",)),

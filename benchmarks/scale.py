@@ -119,11 +119,15 @@ def render(data: dict[str, Any]) -> str:
         said.append(f"- {cases:,} cases, resident MB over time: {', '.join(f'{m / 1e6:.0f}' for m in curve)}")
     sizes = sorted(by_size)
     for small, large in itertools.pairwise(sizes):
-        costs = [median(run["seconds"] for run in by_size[size]) / size for size in (small, large)]
+        times, cpu = (
+            [median(run[key] for run in by_size[size]) / size for size in (small, large)]
+            for key in ("seconds", "cpu_s")
+        )
         peaks = [median(run["peak_rss"] for run in by_size[size]) for size in (small, large)]
         flat = f"; goal ≤ {FLAT}: {judged(peaks[1] / peaks[0], '≤', FLAT)}" if small >= 100_000 else ""
         said.append(
-            f"- From {small:,} to {large:,} cases: time a case × {costs[1] / costs[0]:.2f} (1.00 is linear), "
+            f"- From {small:,} to {large:,} cases: time a case × {times[1] / times[0]:.2f}, CPU a case × "
+            f"{cpu[1] / cpu[0]:.2f} (1.00 is linear, less where the start-up is spread over more cases), "
             f"peak memory × {peaks[1] / peaks[0]:.2f}{flat}."
         )
     if FULL not in by_size:
