@@ -81,11 +81,10 @@ class TimeAccumulator:
         self._queue += result.queue_time
         self._limit += result.limit_time
         self._back_off += max(0.0, result.wait_time - result.queue_time - result.limit_time)
-        noted = result.failed_attempts
-        for attempt in noted or _only_attempt(result):
+        for attempt in result.failed_attempts or _only_attempt(result):
             self._failed += attempt.time
             self._cost_of(attempt.kind).add(attempt)
-        if result.attempts > len(noted) if noted else result.output is not None:  # the last attempt was answered
+        if result.output is not None:  # the last attempt was answered; else it is among the failed ones
             self._server += result.execution_time
 
     def _cost_of(self, kind: str) -> ErrorCost:
