@@ -139,5 +139,35 @@ def test_two_processes_that_write_thousands_of_results_lose_none(tmp_path: Path,
         assert store.responses.count() == count
 
 
+def test_two_optimizations_at_once_keep_each_prompt_once(tmp_path: Path, spawner: Spawner) -> None:
+    queues = {"billing": "invoice", "shipping": "parcel", "technical": "crash"}
+    plan = {
+        "workflow_id": "w",
+        "prompt": {"user": "Which queue does this message belong to?\n\n{{ message }}"},
+        "target": {
+            "kind": "scripted",  # says more than asked for, unless the prompt states the output format
+            "rules": [
+                *({"regex": f"(?s)(?=.*nswer with)(?=.*{word})", "output": queue} for queue, word in queues.items()),
+                *({"contains": word, "output": f"I think it is {queue}."} for queue, word in queues.items()),
+            ],
+        },
+        "dataset": [
+            {"id": f"c{n:02}", "vars": {"message": f"My {word} number {n} is wrong."}, "expected": queue}
+            for n, (queue, word) in enumerate(list(queues.items()) * 10)
+        ],
+        "assertions": [{"type": "equals", "value": "{{ expected }}"}],
+        "rules": {"min_success_rate": 0.9},
+        "optimize": {"strategies": ["format_focus"], "budget": {"max_calls": 200}},
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan), "utf-8")
+    processes = [spawner.start(tmp_path, "optimize", "plan.json", "--json") for _ in range(3)]
+    for process in processes:
+        assert process.wait() == 0, process.err
+    kept = [json.loads(process.out)["version"] for process in processes]
+    assert len(set(map(str, kept))) == 1
+    with store_of(tmp_path) as store:
+        assert [version.kind for version in store.versions.list("w")] == ["baseline", "optimized"]
+
+
 def test_right_answers_are_what_the_plan_expects() -> None:
     assert [right(f"Case {n}") for n in (0, 8)] == ["0", "1"]
