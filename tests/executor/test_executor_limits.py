@@ -6,11 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharpen.config.models import RateLimit
+from sharpen.errors import ErrorKind
 from sharpen.executor.buckets import TokenBucket, estimate_tokens
-from sharpen.executor.limits import Limiter
+from sharpen.executor.foresight import Foresight
+from sharpen.executor.limits import Limiter, is_refusal
 from sharpen.executor.models import RunStatus
 from sharpen.executor.stopping import StopSignal
-from sharpen.targets.base import Message, TargetResponse, Usage
+from sharpen.targets.base import Failure, Message, RateHints, TargetResponse, Usage
+
+ANSWER = TargetResponse("ok")
+REFUSED = Failure(ErrorKind.RATE_LIMIT, "slow down", 429, retryable=True, retry_after_s=7.0)
 
 
 class Clock:
@@ -138,3 +143,110 @@ def test_a_waiter_that_is_cancelled_gives_way() -> None:
         return now()
 
     assert run_virtual(main()) == pytest.approx(1, abs=0.2)
+
+
+def test_a_limiter_without_limits_counts_and_queues_in_order() -> None:
+    async def main() -> None:
+        limiter, stop, order = Limiter(RateLimit(), 2, now), StopSignal(), list[int]()
+        tickets = [limiter.try_start(), limiter.try_start()]
+        assert None not in tickets
+        assert limiter.try_start() is None
+
+        async def wait(number: int) -> None:
+            assert await limiter.start(0, stop)
+            order.append(number)
+
+        waiting = [asyncio.create_task(wait(number)) for number in range(3)]
+        await asyncio.sleep(0)
+        state = limiter.state()
+        assert (state.in_flight, state.waiting, state.concurrency, state.max_concurrency) == (2, 3, 2, 2)
+        assert (state.rate_per_s, state.paused_for_s, state.circuit) == (None, 0.0, "closed")
+        waiting[1].cancel()
+        for ticket in tickets:
+            assert ticket
+            limiter.end(ticket, 0, ANSWER, None, 0.1)
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert order == [0, 2]
+        assert limiter.state().waiting == 0
+
+    run_virtual(main())
+
+
+def test_a_turn_that_comes_in_the_instant_of_a_cancellation_is_given_back() -> None:
+    async def main() -> int:
+        limiter, stop = Limiter(RateLimit(), 1, now), StopSignal()
+        ticket = limiter.try_start()
+        assert ticket
+        waiting = asyncio.create_task(limiter.start(0, stop))
+        await asyncio.sleep(0)
+        limiter.end(ticket, 0, ANSWER, None, 0.1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return limiter.in_flight
+
+    assert run_virtual(main()) == 0
+
+
+def test_one_refusal_pauses_every_call_of_the_target() -> None:
+    async def main() -> list[float]:
+        limiter, stop = Limiter(RateLimit(), 4, now), StopSignal()
+        tickets = [await limiter.start(0, stop) for _ in range(3)]
+        assert tickets[0]
+        limiter.end(tickets[0], 0, None, REFUSED, 0.01)
+        state = limiter.state()
+        assert (state.in_flight, state.paused_for_s) == (2, 7)
+        waiting = asyncio.create_task(_starts(limiter, [0], stop))
+        await asyncio.sleep(3)
+        for ticket in tickets[1:]:
+            assert ticket
+            limiter.end(ticket, 0, ANSWER, None, 3.0)
+        return await waiting
+
+    assert run_virtual(main()) == [pytest.approx(7, abs=0.01)]
+
+
+def test_what_a_server_has_left_is_heeded_before_it_refuses() -> None:
+    async def main() -> tuple[float, float]:
+        limiter, stop = Limiter(RateLimit(), 4, now), StopSignal()
+        ticket = await limiter.start(0, stop)
+        assert ticket
+        hints = RateHints(limit_requests=10, remaining_requests=0, reset_requests_s=20.0)
+        limiter.end(ticket, 0, TargetResponse("", hints=hints), None, 0.1)
+        assert limiter.state().paused_for_s == 20
+        ticket = await limiter.start(0, stop)
+        assert ticket
+        held = now()
+        limiter.end(ticket, 0, TargetResponse("", hints=RateHints(10, 9, 20.0)), None, 0.1)
+        assert await limiter.start(0, stop)
+        return held, now()
+
+    assert run_virtual(main()) == (20, 20)
+
+
+def test_a_window_is_waited_for_and_a_bucket_only_until_a_call_fits_in() -> None:
+    window = Foresight()
+    assert window.hold(0.0, RateHints(100, 50, 60.0), 0) == 0
+    assert window.hold(30.0, RateHints(100, 0, 30.0), 0) == 30
+    bucket = Foresight()  # 1 a second, drawn from at twice that
+    assert bucket.hold(0.0, RateHints(100, 100, 0.0), 0) == 0
+    assert bucket.hold(100.0, RateHints(100, 0, 100.0), 0) == pytest.approx(1.0)
+
+
+def test_tokens_left_for_less_than_a_call_are_none() -> None:
+    foresight = Foresight()
+    hints = RateHints(limit_tokens=10_000, remaining_tokens=400, reset_tokens_s=12.0)
+    assert foresight.hold(0.0, hints, 500) == 12
+    assert foresight.hold(0.1, RateHints(limit_tokens=10_000, remaining_tokens=600, reset_tokens_s=12.0), 500) == 0
+
+
+@pytest.mark.parametrize(
+    ("failure", "refusal"),
+    [
+        (Failure(ErrorKind.RATE_LIMIT, "429", 429, retryable=True), True),
+        (Failure(ErrorKind.RATE_LIMIT, "the quota is spent", 429), False),
+        (Failure(ErrorKind.SERVER, "503", 503, retryable=True, retry_after_s=1.0), True),
+        (Failure(ErrorKind.SERVER, "500", 500, retryable=True), False),
+    ],
+)
+def test_a_refusal_is_what_passes_by_itself(failure: Failure, refusal: bool) -> None:
+    assert is_refusal(failure) is refusal
