@@ -13,6 +13,8 @@ from ledger_server import LedgerServer
 from safety_kit import CASES, project, right, rows_of, run_ids, store_of, without_times
 from spawner import Spawner
 
+from sharpen.executor.models import RunStatus
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork")
 
 
@@ -139,7 +141,8 @@ def test_two_processes_that_write_thousands_of_results_lose_none(tmp_path: Path,
         assert store.responses.count() == count
 
 
-def test_two_optimizations_at_once_keep_each_prompt_once(tmp_path: Path, spawner: Spawner) -> None:
+def optimizable(directory: Path) -> None:
+    """A plan whose prompt can be improved."""
     queues = {"billing": "invoice", "shipping": "parcel", "technical": "crash"}
     plan = {
         "workflow_id": "w",
@@ -159,7 +162,11 @@ def test_two_optimizations_at_once_keep_each_prompt_once(tmp_path: Path, spawner
         "rules": {"min_success_rate": 0.9},
         "optimize": {"strategies": ["format_focus"], "budget": {"max_calls": 200}},
     }
-    (tmp_path / "plan.json").write_text(json.dumps(plan), "utf-8")
+    (directory / "plan.json").write_text(json.dumps(plan), "utf-8")
+
+
+def test_two_optimizations_at_once_keep_each_prompt_once(tmp_path: Path, spawner: Spawner) -> None:
+    optimizable(tmp_path)
     processes = [spawner.start(tmp_path, "optimize", "plan.json", "--json") for _ in range(3)]
     for process in processes:
         assert process.wait() == 0, process.err
@@ -167,6 +174,23 @@ def test_two_optimizations_at_once_keep_each_prompt_once(tmp_path: Path, spawner
     assert len(set(map(str, kept))) == 1
     with store_of(tmp_path) as store:
         assert [version.kind for version in store.versions.list("w")] == ["baseline", "optimized"]
+
+
+def test_versions_are_kept_one_process_at_a_time(tmp_path: Path, spawner: Spawner) -> None:
+    optimizable(tmp_path)
+    (tmp_path / ".sharpen").mkdir()
+    with store_of(tmp_path) as store:
+
+        def proved() -> bool:
+            return any(run.status is RunStatus.COMPLETED for run in store.runs.list(purpose="holdout"))
+
+        with store.locks.hold("versions:w"):
+            process = spawner.start(tmp_path, "optimize", "plan.json", "--json")
+            wait_until(proved)
+            time.sleep(0.5)
+            assert store.versions.list("w") == ()
+        assert process.wait() == 0, process.err
+        assert len(store.versions.list("w")) == 2
 
 
 def test_right_answers_are_what_the_plan_expects() -> None:
