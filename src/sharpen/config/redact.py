@@ -16,6 +16,7 @@ _KNOWN_FORMS = re.compile(
       | \beyJ[\w-]{10,}\.[\w-]{10,}                 # JSON web tokens
       | \bBearer\s+\S{8,}
       | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)             # credentials in a URL
+      | (?<=[?&])(?i:[\w-]*(?:key|token|secret|sig|signature|password|credential))=[^&\#\s'"]{8,}  # and in its query
     """,
     re.VERBOSE,
 )

@@ -34,12 +34,11 @@ from typing import Any
 from sharpen.config.redact import HIDDEN, is_secret_key, mask
 from sharpen.errors import ErrorKind
 from sharpen.targets.base import Failure
+from sharpen.targets.secret_forms import SHORT_SECRET, pattern_of
 
 MAX_BODY_CHARS = 300
 """Of an error body, so much is shown."""
 
-SHORT_SECRET = 8
-"""Characters from which on a secret is hidden wherever it stands."""
 _BEFORE_KEY = (
     r"""(?i:\b(?:bearer|basic|authorization|(?:x-)?api[-_ ]?key|key|token|password|secret)\b"""
     r"""(?:\s+\w+){0,2}[\s:="'`(]+)"""
@@ -195,14 +194,14 @@ def shorten(text: str, limit: int = MAX_BODY_CHARS) -> str:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without any of ``secrets``, nor anything else that has the form of a key.
+    """``text`` without any of ``secrets``, in any of their forms, nor anything else that has the form of a key.
 
     A secret of fewer than ``SHORT_SECRET`` characters may be part of any word; it is hidden only where it stands as a
     key does: alone, between quotation marks, or behind a word such as "key" or "Bearer".
     """
     for secret in secrets:
         if len(secret) >= SHORT_SECRET:
-            text = text.replace(secret, HIDDEN)
+            text = pattern_of(secret).sub(HIDDEN, text)
         elif secret:
             text = HIDDEN if text.strip() == secret else _short_secret(secret).sub(rf"\g<before>{HIDDEN}", text)
     return mask(text)

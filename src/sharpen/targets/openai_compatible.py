@@ -16,6 +16,7 @@ from json.encoder import encode_basestring_ascii as json_text
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -130,7 +131,7 @@ class OpenAICompatibleTarget(Target):
         headers = response.headers
         failure = http_failure(
             response.status,
-            body.decode("utf-8", "replace"),
+            redact(body.decode("utf-8", "replace"), self._secrets),  # before anything is cut in the middle
             where=self._where,
             hint="" if response.status != 404 or "/v1" in self._url.path else NO_VERSION,
             retry_after_s=retry_after(headers, response.status),
@@ -142,7 +143,8 @@ class OpenAICompatibleTarget(Target):
         try:
             payload = parse_json(body)
             if "error" in payload and payload["error"] and not payload.get("choices"):
-                raise self._error(_error_in_success(status, payload, body, self._where))
+                told = redact(body.decode("utf-8", "replace"), self._secrets)
+                raise self._error(_error_in_success(status, payload, told, self._where))
             completion = read_completion(payload, self._config.api)
         except MalformedCompletion as error:
             raise self._error(
@@ -159,9 +161,12 @@ class OpenAICompatibleTarget(Target):
         if completion.finish_reason == "content_filter":
             message = "the provider's content filter stopped the answer"
             raise self._error(Failure(ErrorKind.CONTENT_FILTER, message, status, usage=completion.usage, cost=cost))
-        return TargetResponse(
-            completion.output, completion.usage, cost, completion.finish_reason, completion.model, hints
-        )
+        output, ended, model = completion.output, completion.finish_reason, completion.model
+        for secret in self._secrets:  # a server that echoes headers must not bring the key into store and reports
+            if secret in output or secret in f"{ended} {model}":
+                output = redact(output, self._secrets)
+                ended, model = (text and redact(text, self._secrets) for text in (ended, model))
+        return TargetResponse(output, completion.usage, cost, ended, model, hints)
 
     def _cost(self, usage: Usage, cached_tokens: int = 0, answered_by: str | None = None) -> float | None:
         """USD by the plan's price, else the requested model's, else that of the model that says it answered."""
@@ -219,18 +224,19 @@ def _body_head(config: OpenAITarget) -> bytes:
     return f'{fixed[:-1]}, "{prompt_key}": '.encode()
 
 
-def _error_in_success(status: int, payload: Mapping[str, Any], body: bytes, where: str) -> Failure:
+def _error_in_success(status: int, payload: Mapping[str, Any], body: str, where: str) -> Failure:
     """Some servers answer 2xx and put the error, with its real status, into the body."""
     error = payload["error"]
     code = error.get("code") if isinstance(error, dict) else None
     real = code if isinstance(code, int) and 400 <= code <= 599 else 500
-    failure = http_failure(real, body.decode("utf-8", "replace"), where=where)
+    failure = http_failure(real, body, where=where)
     return replace(failure, message=f"HTTP {status} with an error inside; {failure.message}", http_status=real)
 
 
 def _bare_location(location: str) -> str | None:
     """Where a redirect leads, without what may be secret in it: query, fragment, user name and password."""
     try:
-        return str(URL(location).with_query(None).with_fragment(None).with_user(None)) if location else None
+        parts = urlsplit(location)
     except ValueError:
         return None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl() or None
