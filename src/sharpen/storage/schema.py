@@ -234,8 +234,8 @@ processes = Table(
     _text("id", primary_key=True),
     _text("host"),
     Column("pid", Integer, nullable=False),
-    Column("born_at", Double, nullable=False),  # when the process began, by its system: a pid may be used again
-    Column("seen_at", Double, nullable=False),  # its last sign of life; both in seconds since 1970
+    Column("born_at", Double, nullable=False),  # by its system, see `alive`: a pid may be used again
+    Column("seen_at", Double, nullable=False),  # its last sign of life, in seconds since 1970
 )
 
 locks = Table(
