@@ -161,6 +161,14 @@ def test_an_aborting_failure_stops_the_run_and_is_not_retried() -> None:
     assert not outcome.stopped  # it was called to an end
 
 
+def test_a_server_that_asks_for_more_patience_than_there_is_ends_the_run() -> None:
+    stop = StopSignal()
+    limited = scripted({"failure": "rate_limit", "retry_after_s": 3600.0, "message": "come back later"})
+    outcome, took = call(limited, stop=stop, abort=AbortPolicy(9))
+    assert (outcome.attempts, took) == (1, 0.0)
+    assert stop.reason == "the target asks to wait 3600 s, longer than 300 s: come back later"
+
+
 def test_each_failed_attempt_is_shown_with_what_comes_next() -> None:
     journal = Journal()
     call(scripted(DOWN), policy=RetryPolicy(max_retries=1), observer=journal)

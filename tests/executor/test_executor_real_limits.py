@@ -83,7 +83,9 @@ async def keep_busy(server: Server, seconds: float, workers: int) -> StopSignal:
     return stop
 
 
-@pytest.mark.parametrize("server", [Server(per_window=40, window=0.5), Server(side_by_side=4, latency=0.2)], ids=["rate", "slots"])
+@pytest.mark.parametrize(
+    "server", [Server(per_window=40, window=0.5), Server(side_by_side=4, latency=0.2)], ids=["rate", "slots"]
+)
 async def test_a_limit_is_found_and_kept(server: Server) -> None:
     await keep_busy(server, 4.0, 16)
     accepted = server.log.count(True)

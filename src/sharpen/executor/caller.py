@@ -96,6 +96,9 @@ class Caller:
         if self.abort is None:  # outside of a run there is none to end: a call to a target that is down is over
             return None if self.limiter.breaker.verdict("") else wait
         reason = self.abort.failure(failure, final=wait is None) or self.limiter.breaker.verdict(self.abort.subject)
+        if failure.retryable and (failure.retry_after_s or 0.0) > self.policy.max_retry_after_s:
+            asked, most = failure.retry_after_s, self.policy.max_retry_after_s
+            reason = f"{self.abort.subject} asks to wait {asked:.0f} s, longer than {most:g} s: {failure.message}"
         if reason:
             self.stop.stop(RunStatus.ABORTED, reason)
         return wait

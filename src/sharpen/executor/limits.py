@@ -193,7 +193,8 @@ class Limiter:
             self._adaptive = AdaptiveLimit(self.concurrency, self._began, self._starts)
             self._adaptive_epoch = epoch
         late = epoch < self._adaptive_epoch
-        if self._adaptive.refused(now, late, level, failure.retry_after_s, self.in_flight, took):
+        asked = None if failure.retry_after_s is None else min(failure.retry_after_s, MAX_HOLD_S)
+        if self._adaptive.refused(now, late, level, asked, self.in_flight, took):
             self.epoch += 1
             self._adaptive_epoch = self.epoch
 
