@@ -37,7 +37,7 @@ from servers.faulty import (
     trickling,
 )  # fmt: skip
 from sharpen.config.models import RunManifest
-from sharpen.errors import ErrorKind
+from sharpen.errors import ErrorKind, PlanError
 from sharpen.executor.executor_service import ExecutorService
 from sharpen.executor.loop import run
 from sharpen.executor.models import RunExecutionResult
@@ -281,6 +281,15 @@ def test_a_ca_file_of_the_plan(authority: Authority, ca_file: str) -> None:
     with FaultyServer(tls=authority.serving()) as server:
         result, _ = executed(manifest(server.base_url, ca_file=ca_file))
     assert_ends(result, None, 1)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_ca_file_that_holds_none(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(PlanError, match=r"target\.ca_file: .*ca\.pem.*expected certificates in PEM form"):
+        executed(manifest("https://127.0.0.1:9/v1", ca_file=str(path)))
 
 
 @pytest.mark.parametrize("fault", ["hangs after headers", "resets in the body", "closes in the body"])
