@@ -344,5 +344,6 @@ def test_all_faults_at_once(openai_server: FaultyServer, monkeypatch: pytest.Mon
     assert len(result.task_results) == counts.total_tasks == 300
     assert counts.completed_tasks == 300, "no fault of one call ends the run"
     assert counts.succeeded_tasks > 150
-    assert sum(task.attempts for task in result.task_results) == len(openai_server.requests)
+    lost = sum(task.attempts for task in result.task_results) - len(openai_server.requests)
+    assert 0 <= lost < 10, "what is sent as the server closes a kept connection is an attempt, and never arrives"
     _eventually(lambda: not openai_server.open_connections, "connections left open")
