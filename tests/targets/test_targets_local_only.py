@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +17,9 @@ from sharpen.config.targets import OpenAITarget, PluginTarget, PythonTarget, Scr
 from sharpen.errors import ErrorKind, OfflineError, UserError
 from sharpen.targets.base import Failure, Message, Target, TargetRequest, TargetResponse
 from sharpen.targets.exceptions import failure_of
-from sharpen.targets.http_client import HttpClient, ThisMachine
-from sharpen.targets.local_only import is_loopback, local_only
+from sharpen.targets.http_client import open_client
+from sharpen.targets.http_errors import NoConnectionError
+from sharpen.targets.local_only import is_loopback, local_only, resolve_here
 from sharpen.targets.openai_compatible import OpenAICompatibleTarget
 from sharpen.targets.registry import build_target
 
@@ -159,11 +159,11 @@ async def test_names_are_not_looked_up_and_no_proxy_is_used(
 
 async def test_a_name_that_is_elsewhere_leads_nowhere() -> None:
     with pytest.raises(OSError, match="looks up no name"):
-        await ThisMachine().resolve("example.com", 80)
-    client = HttpClient(URL("http://example.com/v1"), {}, local_only=True)
+        await resolve_here("example.com", 80)
+    client = await open_client(URL("http://example.com/v1"), {}, alone=True)
     try:
-        with pytest.raises(aiohttp.ClientConnectorDNSError) as refused:
-            await client.post(b"{}")
+        with pytest.raises(NoConnectionError) as refused:
+            await client.post(b"{}", 9, 9)
     finally:
         await client.close()
     failure = OpenAICompatibleTarget(openai("http://example.com/v1")).classify(refused.value)

@@ -1,120 +1,63 @@
-"""One address, many POSTs, on aiohttp: connections, proxies, trust, and bodies of bounded size.
+"""One address, many POSTs: directly on connections of our own, or through the environment's proxy.
 
 Redirects are not followed and certificates are always verified: there is no switch for either.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
+import asyncio
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from sharpen.targets.local_only import is_loopback
+from sharpen.targets.http_connection import Answer
+from sharpen.targets.http_pool import HttpPool, resolve
+from sharpen.targets.local_only import is_loopback, resolve_here
 from sharpen.targets.trust import trusting
 
-CONNECT_TIMEOUT_S = 30.0
 
+class HttpClient(Protocol):
+    """Connections to one address. Whatever client is behind it raises what ``http_errors`` names."""
 
-class HttpClient:
-    """A pool of connections to ``url``. Make it inside the event loop that uses it, and close it there.
-
-    ``headers`` go with every request. ``ca_file`` (PEM) replaces the system's certificate authorities; ``local_only``
-    resolves names to this machine alone and uses no proxy. Raises ``PlanError`` for a ``ca_file`` that holds none.
-    """
-
-    def __init__(
-        self, url: URL, headers: dict[str, str], ca_file: Path | None = None, local_only: bool = False
-    ) -> None:
-        self._url = url
-        self.session = aiohttp.ClientSession(
-            headers=headers,
-            connector=aiohttp.TCPConnector(
-                limit=0,  # the executor limits concurrency
-                ttl_dns_cache=300,
-                resolver=ThisMachine() if local_only else None,
-                ssl=trusting(ca_file) if ca_file else True,
-            ),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),  # the executor sets the deadline
-            cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=None if local_only else proxy_for(url),
-        )
-
-    async def post(self, body: bytes) -> aiohttp.ClientResponse:
-        """Send ``body``; status and headers are there, the body waits for ``read``. Raises what aiohttp raises."""
-        return await self.session.post(self._url, data=body, allow_redirects=False)
+    async def post(self, body: bytes, limit: int, error_limit: int) -> Answer:
+        """Send ``body``; of the answer's body at most ``limit`` + 1 bytes are read (``error_limit`` + 1 unless its
+        status is 2xx), counted after decompression. Cancelling it ends the connection.
+        """
+        ...
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.session.close()
 
 
-async def read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, as far as the first chunk that passes ``limit`` (bytes after decompression).
+async def open_client(
+    url: URL, headers: Mapping[str, str], ca_file: Path | None = None, alone: bool = False
+) -> HttpClient:
+    """A client of ``url`` for the event loop that runs.
 
-    Afterwards the connection is free for the next request when the body was read to its end, and closed otherwise:
-    what is left unread would come before the next answer.
+    ``headers`` go with every request. ``ca_file`` (PEM) replaces the system's certificate authorities; ``alone``
+    resolves names to this machine alone and uses no proxy. Raises ``PlanError`` for a ``ca_file`` that holds none, and
+    ``ValueError`` for a header that is none.
     """
-    content = response.content
-    try:
-        body = await content.readany()
-        if not content.at_eof() and len(body) <= limit:
-            chunks, size = [body], len(body)
-            while size <= limit and (chunk := await content.readany()):
-                chunks.append(chunk)
-                size += len(chunk)
-            body = b"".join(chunks)
-        return body
-    finally:
-        if not response.closed:
-            response.close()
+    tls = await asyncio.to_thread(_tls, ca_file) if url.scheme == "https" else None  # reading authorities takes a while
+    proxy = None if alone else proxy_for(url)
+    if proxy is not None:
+        from sharpen.targets.http_proxied import ProxiedClient
+
+        return ProxiedClient(url, headers, tls, proxy)
+    return HttpPool(url, headers, tls, resolve_here if alone else resolve)
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    return trusting(ca_file) if ca_file else ssl.create_default_context()
 
 
 def proxy_for(url: URL) -> str | None:
-    """The environment's proxy for ``url`` (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); never for this machine.
-
-    aiohttp's own ``trust_env`` would read ``.netrc`` as well and send credentials from there.
-    """
+    """The environment's proxy for ``url`` (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); never for this machine."""
     if url.host is None or is_loopback(url.host) or proxy_bypass(url.host):
         return None
     proxies = getproxies()
     return proxies.get(url.scheme) or proxies.get("all")
-
-
-def unreachable(error: aiohttp.ClientConnectorError) -> str:
-    """What the system said, without the client library's words around it, and what to look at."""
-    cause = error.os_error
-    if isinstance(cause, ssl.SSLError):
-        reason = f"no TLS connection ({cause.reason or cause}); is https:// in base_url right?"
-    else:
-        known = not isinstance(cause, socket.gaierror) and cause.errno in errno.errorcode
-        said = os.strerror(cause.errno) if known and cause.errno else cause.strerror or str(cause)
-        reason = f"{said}; is the server running, and base_url right?"
-    return f"{error.host}:{error.port}: {reason}"
-
-
-class ThisMachine(AbstractResolver):
-    """Every name is this machine's. Nobody is asked, so no answer can lead elsewhere (DNS rebinding)."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """The loopback addresses. Raises ``gaierror`` for a name that is not this machine's."""
-        if not is_loopback(host):
-            message = f"local-only mode looks up no name, and {host!r} is not this machine"
-            raise socket.gaierror(socket.EAI_NONAME, message)
-        known = [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)]
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=own, proto=0, flags=socket.AI_NUMERICHOST)
-            for address, own in known
-            if family in (own, socket.AF_UNSPEC)
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""

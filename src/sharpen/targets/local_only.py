@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from sharpen.config.redact import mask
@@ -64,3 +66,21 @@ def refuse_elsewhere(kind: str, address: str | None) -> None:
                 expected="an address of this machine, such as http://127.0.0.1:8080/v1",
             )
         )
+
+
+async def resolve_here(host: str, port: int) -> list[tuple[Any, ...]]:
+    """The loopback addresses of a name or address of this machine, as ``getaddrinfo`` gives them.
+
+    Nobody is asked, so no answer can lead elsewhere (DNS rebinding). Raises ``gaierror`` for any other host.
+    """
+    if not is_loopback(host):
+        raise socket.gaierror(socket.EAI_NONAME, f"local-only mode looks up no name, and {host!r} is not this machine")
+    try:
+        addresses = [str(ipaddress.ip_address(host.strip("[]")))]
+    except ValueError:
+        addresses = ["127.0.0.1", "::1"]
+    return [
+        info
+        for address in addresses
+        for info in socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    ]

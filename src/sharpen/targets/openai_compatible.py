@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's HTTP API: chat or raw completions, one POST a call, on aiohttp.
+"""Any server that speaks OpenAI's HTTP API: chat or raw completions, one POST a call.
 
 The key is read from the environment when the target is opened, sent as a bearer token to the configured address alone
 (redirects are reported, not followed) and removed from every message.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,6 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import aiohttp
 from yarl import URL
 
 from sharpen.config.settings import api_key as key_from_environment
@@ -27,9 +25,11 @@ from sharpen.errors import ErrorKind, PlanError, Problem
 from sharpen.targets import pricing
 from sharpen.targets.base import Failure, RateHints, Target, TargetError, TargetRequest, TargetResponse, Usage
 from sharpen.targets.completions import MalformedCompletion, parse_json, read_completion
-from sharpen.targets.exceptions import describe, failure_of
-from sharpen.targets.failures import http_failure, redact, shorten, without_secrets
-from sharpen.targets.http_client import HttpClient, read, unreachable
+from sharpen.targets.exceptions import failure_of
+from sharpen.targets.failures import http_failure, redact, without_secrets
+from sharpen.targets.http_client import HttpClient, open_client
+from sharpen.targets.http_connection import Answer
+from sharpen.targets.http_errors import NotHttpError, TransportError
 from sharpen.targets.local_only import local_only, refuse_elsewhere
 from sharpen.targets.rate_headers import rate_hints, retry_after
 
@@ -60,6 +60,7 @@ class OpenAICompatibleTarget(Target):
         self._given_key = api_key
         self._secrets: tuple[str, ...] = ()
         self._client: HttpClient | None = None
+        self._opening = asyncio.Lock()
         self._openings = 0
         self._hints_due = 0.0
         self._head = _body_head(config)
@@ -74,18 +75,21 @@ class OpenAICompatibleTarget(Target):
         Raises ``UserError`` when a key is needed and its variable not set, and ``OfflineError`` in local-only mode for
         a server elsewhere.
         """
-        if self._client is None:
-            if alone := local_only():
-                refuse_elsewhere(self._config.kind, self._address)
-            key = self._given_key if self._given_key is not None else _key_of(self._config)
-            self._secrets = (key,) if key else ()
-            if self._config.price is None:  # the price data base takes a moment to load: not on the event loop
-                await asyncio.to_thread(pricing.price_per_mtok, self._config.model, base_url=self._address)
-            if self._client is None:  # another task may have been faster
-                headers = {**_HEADERS, "Authorization": f"Bearer {key}"} if key else _HEADERS
-                self._client = HttpClient(self._url, headers, self._config.ca_file, alone)
+        async with self._opening:
+            if self._client is None:
+                self._client = await self._opened()
         self._openings += 1
         return self
+
+    async def _opened(self) -> HttpClient:
+        if alone := local_only():
+            refuse_elsewhere(self._config.kind, self._address)
+        key = self._given_key if self._given_key is not None else _key_of(self._config)
+        self._secrets = (key,) if key else ()
+        if self._config.price is None:  # the price data base takes a moment to load: not on the event loop
+            await asyncio.to_thread(pricing.price_per_mtok, self._config.model, base_url=self._address)
+        headers = {**_HEADERS, "Authorization": f"Bearer {key}"} if key else _HEADERS
+        return await open_client(self._url, headers, self._config.ca_file, alone)
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
@@ -97,17 +101,16 @@ class OpenAICompatibleTarget(Target):
             await client.close()
 
     async def invoke(self, request: TargetRequest) -> TargetResponse:
-        """One POST, no retry. Raises ``TargetError`` or what aiohttp raises."""
+        """One POST, no retry. Raises ``TargetError`` or what ``http_errors`` names."""
         if self._client is None:
             raise RuntimeError("the target is not open; use it in `async with target:`")
-        response = await self._client.post(self._body(request))
-        if not 200 <= response.status < 300:
-            raise self._refused(response, await read(response, MAX_ERROR_BYTES))
-        body = await read(response, MAX_ANSWER_BYTES)
-        if len(body) > MAX_ANSWER_BYTES:
+        answer = await self._client.post(self._body(request), MAX_ANSWER_BYTES, MAX_ERROR_BYTES)
+        if not 200 <= answer.status < 300:
+            raise self._refused(answer)
+        if len(answer.body) > MAX_ANSWER_BYTES:
             what = f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB"
-            raise self._error(Failure(ErrorKind.MALFORMED_COMPLETION, what, response.status))
-        return self._response(response.status, body, self._hints(response.headers))
+            raise self._error(Failure(ErrorKind.MALFORMED_COMPLETION, what, answer.status))
+        return self._response(answer.status, answer.body, self._hints(answer.headers))
 
     def _body(self, request: TargetRequest) -> bytes:
         if self._config.api == "completions":
@@ -127,14 +130,14 @@ class OpenAICompatibleTarget(Target):
         self._hints_due = now + HINTS_EVERY_S
         return hints
 
-    def _refused(self, response: aiohttp.ClientResponse, body: bytes) -> TargetError:
-        headers = response.headers
+    def _refused(self, answer: Answer) -> TargetError:
+        headers, body = answer.headers, answer.body[:MAX_ERROR_BYTES]
         failure = http_failure(
-            response.status,
+            answer.status,
             redact(body.decode("utf-8", "replace"), self._secrets),  # before anything is cut in the middle
             where=self._where,
-            hint="" if response.status != 404 or "/v1" in self._url.path else NO_VERSION,
-            retry_after_s=retry_after(headers, response.status),
+            hint="" if answer.status != 404 or "/v1" in self._url.path else NO_VERSION,
+            retry_after_s=retry_after(headers, answer.status),
             location=_bare_location(headers.get("location", "")),
         )
         return self._error(replace(failure, hints=rate_hints(headers)))
@@ -182,19 +185,13 @@ class OpenAICompatibleTarget(Target):
         return TargetError(replace(failure, message=redact(failure.message, self._secrets)))
 
     def classify(self, exception: BaseException) -> Failure:
-        """Total: connection, TLS, protocol and payload errors of aiohttp, deadlines, and everything else."""
-        said = describe(exception)
-        if isinstance(exception, aiohttp.InvalidURL):
-            failure = Failure(ErrorKind.BAD_REQUEST, said)
-        elif isinstance(exception, aiohttp.ClientResponseError) and not isinstance(
-            exception, aiohttp.ClientHttpProxyError
-        ):  # aiohttp's status here is made up: the bytes it read were no HTTP
-            said = f"what {self._url.host}:{self._url.port} answered is not HTTP: {shorten(exception.message)}"
-            failure = Failure(ErrorKind.CONNECTION, said, retryable=True)
-        else:
-            failure = failure_of(exception)
-            if isinstance(exception, aiohttp.ClientConnectorError) and not isinstance(exception, ssl.CertificateError):
-                failure = replace(failure, message=unreachable(exception))
+        """Total: connection, TLS, protocol and payload errors, deadlines, and everything else."""
+        failure = failure_of(exception)
+        if isinstance(exception, NotHttpError):
+            said = f"what {self._url.host}:{self._url.port} answered is not HTTP: {exception}"
+            failure = replace(failure, message=said)
+        elif isinstance(exception, TransportError):
+            failure = replace(failure, message=str(exception))
         return replace(failure, message=redact(failure.message, self._secrets))
 
     def identity(self) -> Mapping[str, Any]:
