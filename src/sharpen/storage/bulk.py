@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
 
+from sharpen.storage.raw import execute_raw
+
 _CHUNK = 128
 """Rows of the longest statement: SQLite allows 32,766 parameters, PostgreSQL 65,535."""
 
@@ -54,7 +56,7 @@ class BulkInsert:
         while done < len(rows):
             size = min(_CHUNK, 1 << (len(rows) - done).bit_length() - 1)  # a power of two: few different statements
             values = tuple(value for row in rows[done : done + size] for value in row)
-            connection.exec_driver_sql(self._sql(size), values)
+            execute_raw(connection, self._sql(size), values)
             done += size
 
     def _statement(self, rows: int) -> str:

@@ -13,7 +13,7 @@ from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
 from sharpen.storage.lookup import find_run
 from sharpen.storage.records import StoredCase
-from sharpen.storage.types import exact_json, exact_text, to_json
+from sharpen.storage.types import exact_json, exact_text
 
 _CASES, _LINKS = schema.cases.c, schema.run_cases.c
 
@@ -57,12 +57,14 @@ class CaseInserts:
 
     def execute(self, connection: Connection, run: int, placed: Sequence[tuple[int, Case]]) -> None:
         """Store cases that are new, and give a run these cases at these positions."""
-        hashed = [(content_hash(case), position, case) for position, case in placed]
-        self._cases.execute(
-            connection,
-            [(key, exact_text(case.id), exact_json(case.vars), exact_json(case.expected)) for key, _, case in hashed],
-        )
-        self._links.execute(connection, [(run, exact_text(case.id), position, key) for key, position, case in hashed])
+        rows, links = [], []
+        for position, case in placed:
+            name, inputs, expected = exact_text(case.id), exact_json(case.vars), exact_json(case.expected)
+            key = _content_hash(name, inputs, expected)
+            rows.append((key, name, inputs, expected))
+            links.append((run, name, position, key))
+        self._cases.execute(connection, rows)
+        self._links.execute(connection, links)
 
 
 def attach_cases(connection: Connection, run: int, cases: Iterable[Case]) -> None:
@@ -73,10 +75,10 @@ def attach_cases(connection: Connection, run: int, cases: Iterable[Case]) -> Non
     CaseInserts(connection.dialect).execute(connection, run, placed)
 
 
-def content_hash(case: Case) -> str:
+def _content_hash(name: str | None, inputs: str | None, expected: str | None) -> str:
     """A case's id, cut short, and the first 96 bits of the SHA-256 (hex) of its id, variables and expected answer.
 
     The id stands first so that the cases of a data set lie side by side in the index, not all over it.
     """
-    digest = hashlib.sha256(to_json([case.id, case.vars, case.expected]).encode(errors="surrogatepass"))
-    return f"{exact_text(case.id[:24])}:{digest.hexdigest()[:24]}"
+    digest = hashlib.sha256(f"{name}\0{inputs}\0{expected}".encode())
+    return f"{(name or '')[:24]}:{digest.hexdigest()[:24]}"

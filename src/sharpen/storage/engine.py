@@ -22,6 +22,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from sharpen.errors import StoreError
 from sharpen.storage.disk_sync import WalSync
 from sharpen.storage.failures import BUSY_TIMEOUT_S, StoreUnavailableError, hide_password, translated
+from sharpen.storage.raw import execute_raw
 
 EXAMPLES = "sqlite:///path/to/store.db or postgresql+psycopg://user@host/database"
 
@@ -155,9 +156,10 @@ def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         synchronous = connection.get_execution_options().get("sharpen_write")
-        if synchronous:
-            connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if synchronous else "BEGIN")
+        if synchronous and connection.info.get("synchronous") != synchronous:
+            execute_raw(connection, f"PRAGMA synchronous={synchronous}")
+            connection.info["synchronous"] = synchronous
+        execute_raw(connection, "BEGIN IMMEDIATE" if synchronous else "BEGIN")
 
 
 def _switch_to_wal(database: Database) -> Path | None:
