@@ -38,14 +38,21 @@ def directory(tmp_path: Path, server: LedgerServer) -> Path:
     return project(tmp_path / "p", server, cache=False, cases=CASES, assertions=[{"type": "contains", "value": "bec"}])
 
 
+def answers_lost(message: str) -> int:
+    """What the message says: those are asked again. What the journal holds comes home."""
+    if "(no answer is lost)" in message:
+        return 0
+    return int(message.partition("answers lost: ")[2].partition(",")[0])
+
+
 def test_a_store_that_may_not_grow(directory: Path, server: LedgerServer, spawner: Spawner) -> None:
     code, stopped = spawner.run(directory, "run", "plan.json", "--quiet", file_size=600_000)
     assert code == 3
     (message,) = stopped.err.splitlines()
     (run_id,) = run_ids(directory)
-    assert message.startswith(f"error: run '{run_id}' stopped, its results cannot be saved (answers lost: ")
-    lost = int(message.partition("answers lost: ")[2].partition(",")[0])
-    assert 1 <= lost <= 8
+    assert message.startswith(f"error: run '{run_id}' stopped, its results cannot be saved (")
+    lost = answers_lost(message)
+    assert lost <= 8
     assert stopped.out == ""
     with store_of(directory) as store:
         assert store.runs.get(run_id).status is RunStatus.RUNNING
@@ -97,9 +104,10 @@ def test_a_full_file_system(directory: Path, tmp_path: Path, server: LedgerServe
     """
     subprocess.run([*IN_A_NAMESPACE, script], check=True)
     (message,) = (tmp_path / "1.err").read_text("utf-8").splitlines()
-    assert "its results cannot be saved (answers lost: " in message
-    assert "there is no space left for it; free some and resume (database or disk is full)" in message
-    lost = int(message.partition("answers lost: ")[2].partition(",")[0])
+    assert "its results cannot be saved (" in message
+    assert "there is no space left for it; free some and resume (" in message
+    lost = answers_lost(message)
+    assert lost <= 8
     assert len(server.calls) == CASES + lost
     resumed = json.loads((tmp_path / "2.out").read_text("utf-8"))
     assert resumed["run"]["statistics"]["succeeded_tasks"] == CASES

@@ -273,13 +273,13 @@ def test_one_who_is_cancelled_keeps_no_claim(store: Store, url: str, after_s: fl
 
 
 def test_an_answer_that_could_not_be_kept_is_asked_for_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(work: object) -> None:
+    async def full(row: object, *, soon: bool) -> None:
         raise StoreError("no space left")
 
     async def main() -> None:
         assert await store.responses.claim("k", never) is True
         with monkeypatch.context() as patched:
-            patched.setattr(store.responses._writer, "write", full)
+            patched.setattr(store.responses._writer, "post", full)
             with pytest.raises(StoreError):
                 await store.responses.put("k", ANSWER)
         assert await store.responses.claim("k", never) is True
@@ -320,6 +320,7 @@ def test_answered_claims_do_not_pile_up(store: Store) -> None:
         for key in "abc":
             assert await store.responses.claim(key, never) is True
             await store.responses.put(key, ANSWER)
+            store.flush()
             assert claims() == 1  # the last one's; it ends with the next claim
 
     asyncio.run(main())

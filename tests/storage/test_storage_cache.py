@@ -35,6 +35,7 @@ def remember(store: Store, ages: dict[str, float | None], cost: float | None = 0
         await asyncio.gather(*(store.responses.put(key, answer) for key in ages))
 
     asyncio.run(put())
+    store.flush()
     with store.database.write() as connection:
         for key, age in ages.items():
             at = None if age is None else NOW - timedelta(hours=age)
@@ -53,6 +54,7 @@ def begin(store: Store, run_id: str, hours_ago: float, parent: str | None = None
 
 def test_a_new_entry_is_dated(store: Store) -> None:
     asyncio.run(store.responses.put("k", CachedResponse(TargetResponse("a"), 0.1)))
+    store.flush()
     oldest = store.cache.summary().oldest
     assert oldest is not None
     assert abs((datetime.now(UTC) - oldest).total_seconds()) < 60
@@ -116,6 +118,7 @@ def test_a_pruned_answer_can_be_claimed_although_its_payer_lives_on(store: Store
         with Store.open(store.url) as other:
             assert await other.responses.claim("k", lambda: True) is True
             await other.responses.put("k", CachedResponse(TargetResponse("a"), 0.1))
+            other.flush()
             store.cache.prune(NOW, everything=True)
             assert await store.responses.claim("k", lambda: True) is True
 

@@ -115,9 +115,10 @@ def test_a_full_disk_is_one_clear_error_and_keeps_what_was_there(url: str) -> No
             sink = store.sink()
             await sink.start_run(RunStart("r2", "triage", before.started_at, len(late)))
             saved: list[BaseException | None] = []
-            for chunk in range(0, 200, 10):  # ten at a time: some commits succeed first
+            for chunk in range(0, 200, 10):  # ten at a time: some are confirmed first
                 saves = [sink.save_result("r2", result) for result in late[chunk : chunk + 10]]
-                saved += await asyncio.gather(*saves, return_exceptions=True)
+                await asyncio.gather(*saves)
+                saved += await asyncio.gather(sink.sync(), return_exceptions=True)
             with pytest.raises(StoreError, match="no space left"):
                 await sink.finish_run(make_run("r2", late))
             return saved
@@ -131,8 +132,8 @@ def test_a_full_disk_is_one_clear_error_and_keeps_what_was_there(url: str) -> No
     )
     with Store.open(url) as store:
         assert store.runs.load_result("r1") == before
-        acknowledged = {f"c{i}" for i, answer in enumerate(answers) if answer is None}
-        assert {result.case_id for result in store.results.list("r2")} == acknowledged
+        # what was confirmed is there, and what could not be comes home from the journal when there is room again
+        assert len(store.results.list("r2")) == 200
         assert store.runs.get("r2").status is RunStatus.RUNNING
 
 

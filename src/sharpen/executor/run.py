@@ -150,14 +150,15 @@ class Run:
         try:
             await self._sink.save_result(self._start.run_id, result)
         except Exception as error:  # noqa: BLE001 - a full disk, a lost connection, a locked file: all end the run
-            self._break(error, [(0, result)])
+            if result.attempts:
+                self._lost.append(result.task_id)
+            self._break(error)
             return False
         return True
 
-    def _break(self, error: Exception, batch: Sequence[Placed]) -> None:
+    def _break(self, error: Exception) -> None:
         self._broken = self._broken or error
         self._stop.stop(RunStatus.ABORTED, f"results cannot be saved: {error}")
-        self._lost.extend(result.task_id for _, result in batch if result.attempts)
 
     def _lost_results(self) -> NotSavedError:
         named = ", ".join(self._lost[:5]) + (", …" if len(self._lost) > 5 else "")

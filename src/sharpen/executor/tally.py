@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sharpen.executor.models import TaskResult
 from sharpen.executor.ports import RunSink
 
 Placed = tuple[int, TaskResult]
 """A result and its task's place in the run."""
+
+SYNC_EVERY_S = 0.01
+"""The disk is asked no more often than that: what is not counted yet survives ``kill -9`` all the same."""
 
 MAX_WAITING = 10_000
 """So many saved results may wait for the disk before workers wait, too."""
@@ -19,14 +23,14 @@ class Tally:
     """Counts results in batches, each after one ``sink.sync()``: many of them share one wait for the disk.
 
     Without a sink they are counted at once. ``broken`` is told when the disk does not confirm; the results of that
-    batch are not counted.
+    batch are not counted, but saved all the same.
     """
 
     def __init__(
         self,
         sink: RunSink | None,
         count: Callable[[Sequence[Placed]], None],
-        broken: Callable[[Exception, Sequence[Placed]], None],
+        broken: Callable[[Exception], None],
     ) -> None:
         self._sink = sink
         self._count = count
@@ -34,6 +38,7 @@ class Tally:
         self._waiting: list[Placed] = []
         self._some = asyncio.Event()
         self._room = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._closing = False
         self._counting: asyncio.Task[None] | None = None
 
@@ -57,6 +62,7 @@ class Tally:
         """Return when all is counted."""
         self._closing = True
         self._some.set()
+        self._hurry.set()
         if self._counting:
             await self._counting
 
@@ -71,6 +77,9 @@ class Tally:
             try:
                 await sink.sync()
             except Exception as error:  # noqa: BLE001 - a disk that fails is reported like a store that is full
-                self._broken(error, batch)
+                self._broken(error)
             else:
                 self._count(batch)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SYNC_EVERY_S):
+                    await self._hurry.wait()

@@ -34,6 +34,7 @@ class BulkInsert:
         keep: bool = False,
         expressions: dict[str, str] | None = None,
     ) -> None:
+        self.table, self.columns = table.name, tuple(columns)
         quote = dialect.identifier_preparer.quote
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
         marks = [(expressions or {}).get(name, "?").replace("?", mark) for name in columns]

@@ -28,11 +28,15 @@ EXAMPLES = "sqlite:///path/to/store.db or postgresql+psycopg://user@host/databas
 
 
 class Database:
-    """Transactions on one engine. ``name`` is the URL as users may see it: without its password."""
+    """Transactions on one engine. ``name`` is the URL as users may see it: without its password.
+
+    ``file`` is that of an SQLite database with a write-ahead log, None for any other.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.name = engine.url.render_as_string(hide_password=True)
+        self.file: Path | None = None
         self._log: WalSync | None = None
 
     @contextmanager
@@ -71,6 +75,7 @@ class Database:
 
     def logs_ahead(self, file: Path) -> None:
         """The database is an SQLite file with a write-ahead log."""
+        self.file = file
         self._log = WalSync(file)
 
     def close(self) -> None:

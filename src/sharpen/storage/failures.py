@@ -13,8 +13,9 @@ from sharpen.errors import StoreError
 BUSY_TIMEOUT_S = 30.0
 """How long a connection waits for another process's write before it gives up, in seconds."""
 
+NO_SPACE = "there is no space left for it; free some and resume"
 _SQLITE = {
-    "FULL": "there is no space left for it; free some and resume",
+    "FULL": NO_SPACE,
     "BUSY": f"another process kept it locked for more than {BUSY_TIMEOUT_S:g} s; try again when that is done",
     "LOCKED": "another connection keeps it locked; try again when that is done",
     "NOTADB": "it is no SQLite database; name another file, or remove this one",

@@ -52,13 +52,14 @@ class ResponseRepository:
         self._select = ByKeys(f"SELECT {', '.join(_READ)} FROM responses WHERE key", dialect)  # noqa: S608 - our names
         self._claims = Claims(dialect)
         self._ours: dict[str, _Ask] = {}
+        self._posted: dict[str, CachedResponse] = {}
         self._ended: deque[str] = deque()
         self._hits = True
         self._releases: set[asyncio.Task[None]] = set()
 
     async def get(self, key: str) -> CachedResponse | None:
         """The answer remembered under ``key``. Raises ``StoreError``."""
-        return await self._reader.submit(key)
+        return self._posted.get(key) or await self._reader.submit(key)
 
     async def claim(self, key: str, give_up: Callable[[], bool]) -> CachedResponse | bool:
         """The answer; True when it is the caller's to pay for, until ``put`` or ``release``; False after ``give_up``.
@@ -95,11 +96,19 @@ class ResponseRepository:
             exact_json(_retried_row(value.retried)),
             datetime.now(UTC).isoformat(timespec="microseconds"),
         )
-        try:
-            await self._writer.write(BulkRow(self._put, row))
-        finally:  # the claim's row goes with the next claims: whoever waits sees the answer first
-            if self._ours.pop(key, None):
+
+        def done(_: Exception | None) -> None:
+            if self._ours.pop(key, None):  # the claim's row goes with the next claims: the answer is seen first
                 self._ended.append(key)
+            if self._posted.get(key) is value:
+                del self._posted[key]
+
+        self._posted[key] = value
+        try:
+            await self._writer.post(BulkRow(self._put, row, done), soon=True)
+        except BaseException as error:
+            done(error if isinstance(error, Exception) else None)
+            raise
 
     async def release(self, key: str) -> None:
         """End a claim without an answer. Raises ``StoreError``."""
@@ -129,11 +138,12 @@ class ResponseRepository:
 
     def _answer_all(self, asks: Sequence[_Ask]) -> Sequence[CachedResponse | bool]:
         """Answers, else whether the key is ours to pay for now."""
-        found: dict[str, CachedResponse] = {}
         wanted = {ask.key for ask in asks}
+        found = {key: answer for key in wanted if (answer := self._posted.get(key))}  # on their way to the store
+        wanted -= found.keys()
         if self._hits:  # then most answers are there, and need no write
             with self._database.read() as connection:
-                found = self._answers(connection, wanted)
+                found |= self._answers(connection, wanted)
         open_keys = wanted - found.keys() - self._ours.keys()
         late, won = self._take(open_keys) if open_keys else ({}, set[str]())
         found |= late

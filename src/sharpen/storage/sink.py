@@ -51,7 +51,7 @@ class StoreSink:
         await self._writer.write(lambda connection: self._case_inserts.execute(connection, key, placed))
 
     async def save_result(self, run_id: str, result: TaskResult) -> None:
-        await self._writer.write(BulkRow(self._results, to_values(self._key(run_id), result)))
+        await self._writer.post(BulkRow(self._results, to_values(self._key(run_id), result)))
 
     async def sync(self) -> None:
         await self._writer.sync()

@@ -17,6 +17,7 @@ from sharpen.storage.optimizations import OptimizationRepository
 from sharpen.storage.ownership import Ownership
 from sharpen.storage.prompts import PromptRepository
 from sharpen.storage.records import Spending
+from sharpen.storage.recovery import recover
 from sharpen.storage.responses import ResponseRepository
 from sharpen.storage.results import ResultRepository
 from sharpen.storage.runs import RunRepository
@@ -59,6 +60,8 @@ class Store:
         database = connect(url)
         try:
             ensure_current(database)
+            if database.file:
+                recover(database, database.file)
         except BaseException:
             database.close()
             raise
@@ -81,6 +84,10 @@ class Store:
     def spent(self, run_id: str) -> Spending:
         """What the saved results of a run cost. Raises ``UnknownNameError``."""
         return spent_by(self._database, run_id)
+
+    def flush(self) -> None:
+        """Commit now what is on its way, so that every reader sees it. Blocks. Raises ``StoreError``."""
+        self._writer.flush()
 
     def close(self) -> None:
         """Finish pending writes and close every connection. Idempotent."""

@@ -1,0 +1,177 @@
+"""The journal: what was appended comes home, whole lines only, once; what is committed leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sharpen.storage import journal as journals
+from sharpen.storage.failures import StoreUnavailableError
+from sharpen.storage.journal import Journal, left_behind, read
+from sharpen.storage.store import Store
+from sharpen.testing.storage_suite import make_result, make_run, start_of
+
+RUN = make_run("r1", [make_result("a", output="x"), make_result("b", output="ü\x00\ud800", score=1 / 3)])
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "s [1].db"
+
+
+def files(database: Path) -> list[Path]:
+    return sorted(path for path in database.parent.iterdir() if "-journal-" in path.name)
+
+
+def test_rows_come_back_as_they_were(database: Path) -> None:
+    journal = Journal(database)
+    journal.append("results", ("run", "case_id", "score"), (1, "ä\n\u2028", 0.1 + 0.2))
+    journal.append("responses", ("key",), ("k",))
+    journal.append("results", ("run", "case_id", "score"), (1, None, True))
+    (path,) = files(database)
+    assert list(read(path)) == [
+        ("results", ("run", "case_id", "score"), (1, "ä\n\u2028", 0.1 + 0.2)),
+        ("responses", ("key",), ("k",)),
+        ("results", ("run", "case_id", "score"), (1, None, True)),
+    ]
+    assert left_behind(database) == []  # its process lives
+    journal.close()
+    assert files(database) == []
+
+
+def test_what_is_committed_leaves_it(database: Path) -> None:
+    journal = Journal(database)
+    journal.append("results", ("run",), (1,))
+    mark = journal.mark()
+    journal.append("results", ("run",), (2,))
+    journal.committed(mark)
+    (path,) = files(database)
+    assert [values for *_, values in read(path)] == [(1,), (2,)]  # the second is not committed yet
+    journal.committed(journal.mark())
+    assert path.stat().st_size == 0
+    journal.append("results", ("run",), (3,))
+    assert [values for *_, values in read(path)] == [(3,)]
+    journal.close(keep=True)
+    assert len(left_behind(database)) == 1
+
+
+def test_a_journal_that_is_never_empty_does_not_grow_for_ever(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "ROTATE_BYTES", 500)
+    journal, marks = Journal(database), [0]
+    for number in range(200):
+        journal.append("results", ("run",), (number,))
+        marks.append(journal.mark())
+        journal.committed(marks[-2])
+        kept = [values[0] for path in files(database) for *_, values in read(path)]
+        assert number in kept
+        assert sum(path.stat().st_size for path in files(database)) < 1500
+    journal.close()
+    assert files(database) == []
+
+
+@pytest.mark.parametrize("torn", [b"", b"[", b'["results",1', b'["results",1,2,3]\n', b"\xff\xfe\n"])
+def test_a_torn_end_spoils_nothing(database: Path, torn: bytes) -> None:
+    journal = Journal(database)
+    journal.append("results", ("run",), (1,))
+    (path,) = files(database)
+    with path.open("ab") as file:
+        file.write(torn)
+    assert [values for *_, values in read(path)] == [(1,)]
+    journal.close()
+
+
+def test_a_full_disk_leaves_whole_lines(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, write = Journal(database, "sqlite:///s.db"), os.write
+    journal.append("results", ("run",), (1,))
+
+    def half(handle: int, data: bytes) -> int:
+        if len(data) < 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(handle, data[: len(data) // 2])
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", half)
+        with pytest.raises(StoreUnavailableError, match=r"^store sqlite:///s.db: there is no space left for it; free"):
+            journal.append("results", ("run",), (2,))
+    journal.append("results", ("run",), (3,))
+    (path,) = files(database)
+    assert [values for *_, values in read(path)] == [(1,), (3,)]
+    journal.close()
+
+
+def abandoned(database: Path, *lines: Any, owner: Any = ("elsewhere", 1, 1.0), age_s: float = 0.0) -> Path:
+    path = database.with_name(f"{database.name}-journal-x-1")
+    path.write_text("".join(json.dumps(line) + "\n" for line in (owner, *lines)))
+    os.utime(path, (time.time() - age_s,) * 2)
+    return path
+
+
+def test_whose_journal_is_left_behind(database: Path) -> None:
+    mine = (journals.this_host(), os.getpid(), journals.birth_of(os.getpid()))
+    assert not left_behind(abandoned(database, owner=mine, age_s=999).parent / database.name)
+    assert left_behind(database.with_name(database.name)) == []
+    abandoned(database, owner=(journals.this_host(), os.getpid(), 0.5))  # another process that had this number
+    assert len(left_behind(database)) == 1
+    abandoned(database)
+    assert left_behind(database) == []  # another machine's, and fresh
+    abandoned(database, age_s=61)
+    assert len(left_behind(database)) == 1
+    database.with_name(f"{database.name}-journal-x-1").write_bytes(b"")
+    assert left_behind(database) == []
+    database.with_name(f"{database.name}-other").write_bytes(b"")
+    assert left_behind(database) == []
+
+
+def test_whoever_opens_the_store_brings_answers_home(database: Path) -> None:
+    url = f"sqlite:///{database}"
+
+    async def cut_off(store: Store) -> None:
+        sink = store.sink()
+        await sink.start_run(start_of(RUN))
+        for result in RUN.task_results:
+            await sink.save_result("r1", result)
+
+    with Store.open(url) as store:
+        asyncio.run(cut_off(store))
+        (path,) = files(database)
+        lines = path.read_text().splitlines(keepends=True)
+    orphan = json.loads(lines[-1])
+    orphan[1] = 999  # of a run that is not there any more
+    path.write_text("".join(['["gone", 1, 1.0]\n', *lines[1:], json.dumps(orphan) + "\n"]))
+    os.utime(path, (0, 0))
+    with Store.open(url) as store, store.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM results")
+        assert files(database) == []
+    path.write_text("".join(['["gone", 1, 1.0]\n', *lines[1:], json.dumps(orphan) + "\n"]))
+    os.utime(path, (0, 0))
+    with Store.open(url) as store:
+        assert store.results.list("r1") == RUN.task_results
+    assert files(database) == []
+
+
+def test_what_cannot_be_committed_waits_for_the_next_time(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{database}"
+
+    async def begin(store: Store) -> None:
+        sink = store.sink()
+        await sink.start_run(start_of(RUN))
+        for result in RUN.task_results:
+            await sink.save_result("r1", result)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StoreUnavailableError("full")
+
+    with Store.open(url) as store:
+        asyncio.run(begin(store))
+        monkeypatch.setattr(store.database, "write", full)
+    assert len(files(database)) == 1
+    with Store.open(url) as store:
+        assert store.results.list("r1") == RUN.task_results
+    assert files(database) == []
