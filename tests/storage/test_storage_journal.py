@@ -175,3 +175,44 @@ def test_what_cannot_be_committed_waits_for_the_next_time(database: Path, monkey
     with Store.open(url) as store:
         assert store.results.list("r1") == RUN.task_results
     assert files(database) == []
+
+
+def test_the_disk_is_asked_about_the_log_that_is_in_use(tmp_path: Path) -> None:
+    """A log is removed with the last connection and made anew with the next: the handle on the old one is worthless."""
+    with Store.open(f"sqlite:///{tmp_path}/s.db") as store:
+        with store.database.write(quick=True) as connection:
+            connection.exec_driver_sql("CREATE TABLE one (x)")
+        store.database.sync()
+        log = store.database._log
+        assert log is not None
+        before = log._handle
+        store.database.engine.dispose()
+        assert not (tmp_path / "s.db-wal").exists()
+        with store.database.write(quick=True) as connection:
+            connection.exec_driver_sql("CREATE TABLE two (x)")
+        store.database.sync()
+        assert log._handle is not None
+        assert os.path.samestat(os.fstat(log._handle), (tmp_path / "s.db-wal").stat())
+        assert before is not None
+
+
+def test_what_is_finished_is_counted_as_it_is_read(tmp_path: Path) -> None:
+    from sharpen.errors import ErrorKind
+    from sharpen.executor.models import TaskError, TaskStatus
+    from sharpen.testing.storage_suite import record
+
+    def failed(case_id: str, kind: ErrorKind) -> Any:
+        return make_result(case_id, status=TaskStatus.ERROR, error=TaskError(kind=kind))
+
+    results = [
+        make_result("a"), failed("b", ErrorKind.SERVER), failed("c", ErrorKind.RATE_LIMIT),
+        make_result("d", status=TaskStatus.CANCELLED),
+    ]  # fmt: skip
+    with Store.open(f"sqlite:///{tmp_path}/s.db") as store:
+        record(store, make_run("r1", results))
+        finished = store.results.finished("r1")
+        assert set(finished) == {("a", 0), ("b", 0)}
+        assert len(finished) == 2
+        assert finished["a", 0] == results[0]
+        with pytest.raises(KeyError):
+            finished["c", 0]

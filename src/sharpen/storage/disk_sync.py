@@ -27,11 +27,13 @@ class WalSync:
     def sync(self) -> None:
         """Return when every commit before this call would survive a power failure. Raises ``OSError``."""
         with self._lock:
+            if self._handle is not None and not os.path.samestat(os.fstat(self._handle), os.stat(self._log)):
+                os.close(self._handle)  # the last connection was closed meanwhile, and another one made a new log
+                self._handle = None
             if self._handle is None:
                 self._handle = os.open(self._log, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
                 _sync_directory(self._log.parent)  # the log's own name must survive, too
-            handle = self._handle
-        _flush(handle)
+            _flush(self._handle)
 
     def close(self) -> None:
         """Let go of the log. Idempotent."""

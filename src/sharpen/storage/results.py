@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from sharpen.config.models import Case
 from sharpen.errors import ErrorKind
-from sharpen.executor.models import TaskResult
+from sharpen.executor.models import TaskResult, TaskStatus
 from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
@@ -67,7 +67,12 @@ class FinishedResults(Mapping[tuple[str, int], TaskResult]):
         return iter(self._read())
 
     def __len__(self) -> int:
-        return len(self._read())
+        ended = [status.value for status in TaskStatus if status.completed]
+        kinds = [kind.value for kind in SYSTEMIC]
+        worth = or_(_RESULTS.error_kind.is_(None), _RESULTS.error_kind.not_in(kinds))
+        query = select(func.count()).where(_RESULTS.run == self._run, _RESULTS.status.in_(ended), worth)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def _read(self, *where: Any) -> dict[tuple[str, int], TaskResult]:
         query = select(schema.results).where(_RESULTS.run == self._run, *where)
