@@ -188,6 +188,7 @@ def test_the_disk_is_asked_about_the_log_that_is_in_use(tmp_path: Path) -> None:
         before = log._handle
         store.database.engine.dispose()
         assert not (tmp_path / "s.db-wal").exists()
+        store.database.sync()  # all of it is in the database
         with store.database.write(quick=True) as connection:
             connection.exec_driver_sql("CREATE TABLE two (x)")
         store.database.sync()

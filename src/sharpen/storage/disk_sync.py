@@ -27,8 +27,12 @@ class WalSync:
     def sync(self) -> None:
         """Return when every commit before this call would survive a power failure. Raises ``OSError``."""
         with self._lock:
-            if self._handle is not None and not os.path.samestat(os.fstat(self._handle), os.stat(self._log)):
-                os.close(self._handle)  # the last connection was closed meanwhile, and another one made a new log
+            try:
+                now = self._log.stat()
+            except FileNotFoundError:  # the last connection was closed, and has moved all of it into the database
+                return
+            if self._handle is not None and not os.path.samestat(os.fstat(self._handle), now):
+                os.close(self._handle)  # then another one made a new log
                 self._handle = None
             if self._handle is None:
                 self._handle = os.open(self._log, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
