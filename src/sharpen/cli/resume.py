@@ -89,7 +89,8 @@ def _run(
             run_id, store, watch.observer, watch.interrupted, overrides, watch.tracer, watch.taken_over
         )
     aborted = wiring.abort_message(story.result, store)
-    show.run(story, loaded.sample, as_json, outputs, wiring.store_option(store), aborted)
+    cases = wiring.inputs_of(loaded, story.result, store)
+    show.run(story, cases, as_json, outputs, wiring.store_option(store), aborted)
     raise typer.Exit(wiring.exit_code(story, loaded.manifest))
 
 

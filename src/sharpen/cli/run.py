@@ -40,9 +40,10 @@ def command(
 
     outputs = show.checked_outputs(output)
     loaded = wiring.load_plan(plan, with_cache(overrides, no_cache))
-    with wiring.open_store(store, plan) as opened, watching(quiet, log_format, log_level, otel) as watch:
-        story = wiring.run_plan(loaded, opened, watch.observer, watch.interrupted, watch.tracer)
+    with wiring.open_store(store, plan) as opened:
+        with watching(quiet, log_format, log_level, otel) as watch:
+            story = wiring.run_plan(loaded, opened, watch.observer, watch.interrupted, watch.tracer)
         goes_on = wiring.store_option(opened)
         aborted = wiring.abort_message(story.result, opened)
-    show.run(story, loaded.sample, as_json, outputs, goes_on, aborted)
+        show.run(story, wiring.inputs_of(loaded, story.result, opened), as_json, outputs, goes_on, aborted)
     raise typer.Exit(wiring.exit_code(story, loaded.manifest))

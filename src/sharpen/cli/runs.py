@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -71,11 +72,12 @@ def show_run(
         goes_on = wiring.store_option(opened)
         outcome = wiring.find_optimization(opened, run)
         if outcome is not None:
-            cases = wiring.stored_cases(outcome.baseline_run.run_id, opened)
-            show.optimization(outcome, cases, as_json, outputs, goes_on, wiring.goes_on(outcome, opened))
+            stored = wiring.stored_cases(outcome.baseline_run.run_id, opened)
+            show.optimization(outcome, stored, as_json, outputs, goes_on, wiring.goes_on(outcome, opened))
             return
         loaded, story = wiring.load_story(run, opened, overrides)
-    show.run(story, loaded.sample, as_json, outputs, goes_on, time=True)
+        cases = wiring.inputs_of(loaded, story.result, opened)
+        show.run(story, cases, as_json, outputs, goes_on, time=True)
 
 
 @app.command("export")
@@ -91,5 +93,5 @@ def export_run(
 
     del quiet  # what is exported is all there is to print
     with wiring.open_store(store) as opened:
-        for line in wiring.export_run(run, opened, "json" if as_json else form.value):
-            typer.echo(line.rstrip("\n"))
+        lines = wiring.export_run(run, opened, "json" if as_json else form.value)
+        sys.stdout.writelines(f"{line}\n" for line in lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sharpen.cli.streams import to_reader
 from sharpen.config.models import Case
 from sharpen.errors import RunAborted
 from sharpen.executor.models import RunStatus
+from sharpen.json_stream import chunks
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.pipeline import RunStory
 from sharpen.reporting import console as terminal
@@ -34,7 +35,7 @@ def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
 @to_reader()
 def run(
     story: RunStory,
-    cases: Sequence[Case],
+    cases: Collection[Case],
     as_json: bool,
     outputs: Sequence[Path],
     store_option: str = "",
@@ -43,6 +44,7 @@ def run(
 ) -> None:
     """A run's report on stdout and in files. ``store_option``: what later commands need to find it.
 
+    Of a large run results and ``cases`` are read from the store meanwhile, which must be open.
     ``time``: people, too, are told where it went. Of a run that was ``aborted`` people see that message alone: raises
     ``RunAborted``.
     """
@@ -53,7 +55,7 @@ def run(
         if aborted:
             document["error"] = {"type": "RunAborted", "message": aborted, "exit_code": 3, "problems": []}
             print(f"error: {aborted}", file=sys.stderr)
-        print(dumps(document))
+        _stream(document)
         return
     if aborted:
         raise RunAborted(aborted)
@@ -82,7 +84,7 @@ def optimization(
     for path in outputs:
         write_output(path, OptimizationOutput(outcome, cases))
     if as_json:
-        print(dumps(optimization_document(outcome)))
+        _stream(optimization_document(outcome))
         return
     console = terminal.make_console()
     terminal.print_optimization(console, outcome)
@@ -245,6 +247,12 @@ def created(paths: Sequence[Path], directory: Path, as_json: bool, quiet: bool) 
     if not quiet:
         print("\n".join(f"wrote {path}" for path in paths))
         print(f"next: sharpen check {directory / 'plan.yaml'}")
+
+
+def _stream(document: Any) -> None:
+    """Print a document while it is made."""
+    sys.stdout.writelines(chunks(document))
+    print()
 
 
 def _written(outputs: Sequence[Path]) -> None:

@@ -7,18 +7,18 @@ a sample. Memory then depends on neither the number of rows nor their size.
 from __future__ import annotations
 
 import hashlib
-import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import exp, log
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from pydantic import TypeAdapter
 
 from sharpen.config.datasets import iter_cases, read_cases
 from sharpen.config.files import display
 from sharpen.config.models import Case, DatasetConfig
+from sharpen.config.reservoir import Reservoir
 from sharpen.errors import Problem, UserError
 
 HELD = 10_000
@@ -40,6 +40,25 @@ class Shape:
     answered: bool
     count: int = 0
     first: list[tuple[int, str]] = field(default_factory=list)
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """Cases that may be too many to be held, but for some of them."""
+
+    @property
+    def sample(self) -> Sequence[Case]:
+        """Up to ``SAMPLE`` of them, in order."""
+        ...
+
+
+@runtime_checkable
+class Lookup(Protocol):
+    """Cases that are known by their ids without being held."""
+
+    def of(self, case_ids: Collection[str]) -> Mapping[str, Case]:
+        """Those of some cases; ids that are not known are left out."""
+        ...
 
 
 class CaseSet(Collection[Case]):
@@ -76,7 +95,7 @@ class CaseSet(Collection[Case]):
 
     def _read(self) -> None:
         shapes: dict[tuple[tuple[str, ...], bool], Shape] = {}
-        sample = _Reservoir(SAMPLE)
+        sample = Reservoir[Case](SAMPLE)
         keep_all = self.dataset.cases is not None or self.dataset.file_format in _WHOLE_DOCUMENTS
         held: list[Case] | None = []
         number = 0
@@ -168,9 +187,17 @@ class CaseSet(Collection[Case]):
 
 def sampled(cases: Collection[Case]) -> Sequence[Case]:
     """``cases`` themselves when they are in memory, else their sample: for what need not look at every case."""
-    if isinstance(cases, CaseSet):
+    if isinstance(cases, Sampled):
         return cases.sample
     return cases if isinstance(cases, Sequence) else tuple(cases)
+
+
+def cases_by_id(cases: Collection[Case], case_ids: Collection[str]) -> Mapping[str, Case]:
+    """Those of ``cases`` that bear these ids, looked up where they can be, else found by looking at all."""
+    if isinstance(cases, Lookup):
+        return cases.of(case_ids)
+    wanted = frozenset(case_ids)
+    return {case.id: case for case in cases if case.id in wanted}
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:
@@ -180,35 +207,3 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
     except (OSError, ValueError):  # ValueError: a NUL byte in the name
         return None
     return (found.st_size, found.st_mtime_ns) if found else None
-
-
-class _Reservoir:
-    """A uniform sample of a stream: Algorithm L (Li 1994, doi:10.1145/198429.198435), seeded to be repeatable.
-
-    ``next`` is the number of the next item it takes; those before it are only counted (``number``).
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._random = random.Random(0)
-        self._kept: list[tuple[int, Case]] = []
-        self._weight = 1.0
-        self.number = 0
-        self.next = 1
-
-    def offer(self, case: Case) -> None:
-        self.number += 1
-        if self.number != self.next:
-            return
-        if len(self._kept) < self._size:
-            self._kept.append((self.number, case))
-            self.next += 1
-            if len(self._kept) < self._size:
-                return
-        else:
-            self._kept[self._random.randrange(self._size)] = (self.number, case)
-        self._weight *= exp(log(1 - self._random.random()) / self._size)
-        self.next = self.number + int(log(1 - self._random.random()) / log(1 - self._weight)) + 1
-
-    def in_order(self) -> tuple[Case, ...]:
-        return tuple(case for _, case in sorted(self._kept, key=lambda item: item[0]))

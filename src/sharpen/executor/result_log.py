@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 
+from sharpen.config.case_set import Lookup
+from sharpen.config.models import Case
 from sharpen.executor.models import ResultLog, TaskFigures, TaskResult, TaskStatus
 
-__all__ = ["ResultLog", "TaskFigures", "figures_of", "not_succeeded"]
+__all__ = ["ResultLog", "TaskFigures", "figures_of", "not_succeeded", "with_cases"]
+
+TOGETHER = 500
+"""Results whose cases are looked up at once."""
 
 
 def figures_of(results: Iterable[TaskResult]) -> Iterable[TaskFigures]:
@@ -24,3 +30,13 @@ def not_succeeded(results: Iterable[TaskResult]) -> Iterable[TaskResult]:
     if isinstance(results, ResultLog):
         return results.not_succeeded()
     return (result for result in results if result.status is not TaskStatus.SUCCEEDED)
+
+
+def with_cases(results: Iterable[TaskResult], cases: Collection[Case]) -> Iterator[tuple[TaskResult, Case | None]]:
+    """Each result beside its case (None: not known), a few hundred cases looked up at a time."""
+    waiting = iter(results)
+    known = {} if isinstance(cases, Lookup) else {case.id: case for case in cases}
+    while some := list(islice(waiting, TOGETHER)):
+        if isinstance(cases, Lookup):
+            known = dict(cases.of({result.case_id for result in some}))
+        yield from ((result, known.get(result.case_id)) for result in some)

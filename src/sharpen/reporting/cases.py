@@ -6,7 +6,7 @@ A page must open quickly whatever a model wrote, so long texts are cut; by how m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sharpen.config.models import Case
@@ -57,8 +57,12 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """One row. ``after`` is empty where the candidate was not run; ``change`` compares both where it was."""
+    """One row. ``after`` is empty where the candidate was not run; ``change`` compares both where it was.
 
+    ``key`` is the case's id as it is, ``id`` the same made safe to look at.
+    """
+
+    key: str
     id: str
     inputs: tuple[tuple[str, Shown], ...]
     expected: Shown | None
@@ -76,6 +80,11 @@ class CaseView:
         """How the case stands now: under the candidate where that was run, else under the baseline."""
         return self.after_state or self.before_state or "skipped"
 
+    def with_inputs(self, case: Case | None, limit: int) -> CaseView:
+        """The same row with the inputs of ``case``, each text cut to ``limit`` characters."""
+        inputs = _inputs(case, limit)
+        return replace(self, inputs=inputs, expected=_expected(case, limit), preview=_preview(inputs))
+
     @property
     def current(self) -> tuple[AttemptView, ...]:
         return self.after or self.before
@@ -88,7 +97,7 @@ def case_views(
     split_of: Mapping[str, str] | None = None,
 ) -> list[CaseView]:
     """A row for each case, in the order of ``cases``; results of cases that are not among them follow at the end."""
-    first, second = _by_case(before), _by_case(after)
+    first, second = tasks_by_case(before), tasks_by_case(after)
     known = {case.id: case for case in cases}
     ids = list(dict.fromkeys((*known, *first, *second)))
     limit = text_limit(_texts(known.values(), first, second))
@@ -96,6 +105,11 @@ def case_views(
         _view(name, known.get(name), first.get(name, ()), second.get(name, ()), (split_of or {}).get(name, ""), limit)
         for name in ids
     ]
+
+
+def case_view(tasks: tuple[TaskResult, ...], limit: int) -> CaseView:
+    """A row for the results of one case of a single run, without its inputs; texts cut to ``limit`` characters."""
+    return _view(tasks[0].case_id, None, tasks, (), "", limit)
 
 
 def state_of(tasks: Sequence[TaskResult]) -> State | None:
@@ -147,7 +161,8 @@ def text_limit(texts: Iterable[str], budget: int = TEXT_BUDGET, limits: Sequence
     return limits[-1]
 
 
-def _by_case(run: RunExecutionResult | None) -> dict[str, tuple[TaskResult, ...]]:
+def tasks_by_case(run: RunExecutionResult | None) -> dict[str, tuple[TaskResult, ...]]:
+    """The results of each case, of a run that is held in memory."""
     grouped: dict[str, list[TaskResult]] = {}
     for task in run.task_results if run else ():
         grouped.setdefault(task.case_id, []).append(task)
@@ -172,14 +187,15 @@ def _view(
     limit: int,
 ) -> CaseView:
     before_state, after_state = state_of(first), state_of(second)
-    inputs = tuple((for_page(name), _shown(as_text(value), limit)) for name, value in case.vars.items()) if case else ()
+    inputs = _inputs(case, limit)
     kinds = {
         task.error.kind.value for task in second or first if task.error and task.status is not TaskStatus.SUCCEEDED
     }
     return CaseView(
+        key=id,
         id=for_page(id),
         inputs=inputs,
-        expected=_shown(as_text(case.expected), limit) if case and case.expected is not None else None,
+        expected=_expected(case, limit),
         split=split,
         before=tuple(_attempt(task, limit) for task in first),
         after=tuple(_attempt(task, limit) for task in second),
@@ -187,8 +203,20 @@ def _view(
         after_state=after_state,
         change=_change(first, second),
         kinds=tuple(sorted(kinds)),
-        preview=one_line(" · ".join(shown.text[:160] for _, shown in inputs), 120),
+        preview=_preview(inputs),
     )
+
+
+def _inputs(case: Case | None, limit: int) -> tuple[tuple[str, Shown], ...]:
+    return tuple((for_page(name), _shown(as_text(value), limit)) for name, value in case.vars.items()) if case else ()
+
+
+def _expected(case: Case | None, limit: int) -> Shown | None:
+    return _shown(as_text(case.expected), limit) if case and case.expected is not None else None
+
+
+def _preview(inputs: Iterable[tuple[str, Shown]]) -> str:
+    return one_line(" · ".join(shown.text[:160] for _, shown in inputs), 120)
 
 
 def _attempt(task: TaskResult, limit: int) -> AttemptView:

@@ -2,35 +2,93 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from sharpen.executor.models import RunExecutionResult, TaskResult, TaskStatus
+from sharpen.executor.models import TaskResult, TaskStatus
 from sharpen.optimizer.models import OptimizationOutcome, Verification
 from sharpen.reporting import charts
 from sharpen.reporting import figures as fig
+from sharpen.reporting.cases import tasks_by_case
 from sharpen.reporting.charts import Role
 
 Chart = tuple[str, str, Markup]
 """Title, note and SVG."""
 
 
-def of_run(result: RunExecutionResult) -> list[Chart]:
-    """The charts of a single run."""
-    complete = result.statistics.completed_tasks == result.statistics.total_tasks
-    return _charts([("This run", "next", result.task_results)], complete=complete)
+class ChartFigures:
+    """What the charts need of one prompt's results, added case by case: numbers alone, however many there are."""
+
+    def __init__(self, name: str, role: Role) -> None:
+        self.name = name
+        self.role = role
+        self.times_ms = array("d")
+        self.tokens = array("d")
+        self.kinds = Counter[str]()
+        self.ran_all = True
+        self.rate = charts.Rate(name, role, 0.0, 0)
+        self._prompt_tokens = self._completion_tokens = 0
+        self._cost: float | None = 0.0
+
+    def add(self, tasks: Iterable[TaskResult]) -> None:
+        """Count the results of one case.
+
+        Cases are the unit of the pass rate (repeats of one case are no independent evidence); a case counts by its own.
+        """
+        ran = passed = 0
+        for task in tasks:
+            if task.total_tokens:
+                self.tokens.append(task.total_tokens)
+            if not task.status.completed:
+                self.ran_all = False
+                continue
+            ran += 1
+            passed += task.status is TaskStatus.SUCCEEDED
+            self.times_ms.append(task.execution_time * 1000)
+            if task.error:
+                self.kinds[task.error.kind.value] += 1
+            self._prompt_tokens += task.prompt_tokens
+            self._completion_tokens += task.completion_tokens
+            price = task.price
+            self._cost = None if self._cost is None or price is None else self._cost + price
+        if ran:
+            self.rate = charts.Rate(self.name, self.role, self.rate.passed + passed / ran, self.rate.total + 1)
+
+    @property
+    def means(self) -> Means:
+        """For each request that ran to an end."""
+        number = max(1, len(self.times_ms))
+        cost = None if self._cost is None else self._cost / number
+        return Means(self._prompt_tokens / number, self._completion_tokens / number, cost)
+
+
+class Means(NamedTuple):
+    """Tokens, and cost in USD (None: unknown)."""
+
+    prompt: float
+    completion: float
+    cost: float | None
+
+
+def of_run(figures: ChartFigures, *, complete: bool) -> list[Chart]:
+    """The charts of a single run. ``complete``: every task of it ran to an end."""
+    return _charts([figures], complete=complete)
 
 
 def of_optimization(outcome: OptimizationOutcome) -> list[Chart]:
     """The charts of an optimization; of its baseline alone when no candidate reached the held-out cases."""
-    if outcome.holdout_run is None:
-        return _charts([("Baseline", "base", outcome.baseline_run.task_results)])
-    held = {task.case_id for task in outcome.holdout_run.task_results}
-    before = tuple(task for task in outcome.baseline_run.task_results if task.case_id in held)
-    return _charts([("Baseline", "base", before), ("Candidate", "next", outcome.holdout_run.task_results)])
+    before, after = ChartFigures("Baseline", "base"), ChartFigures("Candidate", "next")
+    held = tasks_by_case(outcome.holdout_run)
+    for case_id, tasks in tasks_by_case(outcome.baseline_run).items():
+        if outcome.holdout_run is None or case_id in held:
+            before.add(tasks)
+    for tasks in held.values():
+        after.add(tasks)
+    return _charts([before] if outcome.holdout_run is None else [before, after])
 
 
 def effect(proof: Verification, level: str) -> Markup:
@@ -38,33 +96,22 @@ def effect(proof: Verification, level: str) -> Markup:
     return _safe(charts.effect(proof.effect, proof.effect_low, proof.effect_high, level))
 
 
-Group = tuple[str, Role, Sequence[TaskResult]]
-
-
-def _charts(groups: Sequence[Group], *, complete: bool = True) -> list[Chart]:
-    ran_all = all(task.status.completed for _, _, tasks in groups for task in tasks)
+def _charts(groups: Sequence[ChartFigures], *, complete: bool = True) -> list[Chart]:
+    ran_all = all(group.ran_all for group in groups)
     note = "95% interval" if ran_all and complete else "of the tests that ran; 95% interval"
-    found = [("Pass rate", note, charts.pass_rates([_rate(*group) for group in groups]))]
-    times = [
-        charts.Series(name, role, [task.execution_time * 1000 for task in tasks if task.status.completed])
-        for name, role, tasks in groups
-    ]
+    found = [("Pass rate", note, charts.pass_rates([group.rate for group in groups]))]
+    times = [charts.Series(group.name, group.role, group.times_ms) for group in groups]
     if histogram := charts.histogram("Latency", times, fig.milliseconds):
         found.append(("Latency", "share of calls", histogram))
     found += _use(groups)
-    kinds = [
-        Counter(task.error.kind.value for task in tasks if task.error and task.status.completed)
-        for _, _, tasks in groups
-    ]
+    kinds = [group.kinds for group in groups]
     names = sorted(set().union(*kinds), key=lambda kind: (-sum(counter[kind] for counter in kinds), kind))
     if names:
+        roles = [group.role for group in groups]
         errors = [
             (
                 name.replace("_", " "),
-                [
-                    (role, counter[name], fig.count(counter[name]))
-                    for (_, role, _), counter in zip(groups, kinds, strict=True)
-                ],
+                [(role, counter[name], fig.count(counter[name])) for role, counter in zip(roles, kinds, strict=True)],
             )
             for name in names
         ]
@@ -72,14 +119,13 @@ def _charts(groups: Sequence[Group], *, complete: bool = True) -> list[Chart]:
     return [(title, note, _safe(svg)) for title, note, svg in found]
 
 
-def _use(groups: Sequence[Group]) -> list[tuple[str, str, str]]:
+def _use(groups: Sequence[ChartFigures]) -> list[tuple[str, str, str]]:
     """Two prompts: what each request takes on average. A lone one: how its tokens are spread."""
     if len(groups) == 1:
-        ((name, role, tasks),) = groups
-        tokens = [float(task.total_tokens) for task in tasks if task.total_tokens]
-        svg = charts.histogram("Tokens per request", [charts.Series(name, role, tokens)], fig.count)
+        (lone,) = groups
+        svg = charts.histogram("Tokens per request", [charts.Series(lone.name, lone.role, lone.tokens)], fig.count)
         return [("Tokens per request", "share of requests", svg)] if svg else []
-    means = [(role, _means(tasks)) for _, role, tasks in groups]
+    means = [(group.role, group.means) for group in groups]
     rows: list[tuple[str, list[charts.Bar]]] = [
         ("Prompt tokens", [(role, mean.prompt, fig.count(round(mean.prompt, 1))) for role, mean in means]),
         ("Answer tokens", [(role, mean.completion, fig.count(round(mean.completion, 1))) for role, mean in means]),
@@ -87,36 +133,6 @@ def _use(groups: Sequence[Group]) -> list[tuple[str, str, str]]:
     if any(mean.cost != 0 for _, mean in means):
         rows.append(("Cost", [(role, mean.cost or 0.0, fig.usd(mean.cost)) for role, mean in means]))
     return [("Tokens and cost", "mean per request", charts.bars("Tokens and cost", rows, shared_scale=False))]
-
-
-def _rate(name: str, role: Role, tasks: Sequence[TaskResult]) -> charts.Rate:
-    """Cases are the unit (repeats of one case are no independent evidence); a case counts by its pass rate."""
-    by_case: dict[str, list[TaskResult]] = {}
-    for task in tasks:
-        if task.status.completed:
-            by_case.setdefault(task.case_id, []).append(task)
-    passed = sum(
-        sum(task.status is TaskStatus.SUCCEEDED for task in repeats) / len(repeats) for repeats in by_case.values()
-    )
-    return charts.Rate(name, role, passed, len(by_case))
-
-
-class _Means(NamedTuple):
-    prompt: float
-    completion: float
-    cost: float | None
-
-
-def _means(tasks: Sequence[TaskResult]) -> _Means:
-    done = [task for task in tasks if task.status.completed]
-    number = max(1, len(done))
-    costs = [task.price for task in done]
-    known = [cost for cost in costs if cost is not None]
-    return _Means(
-        sum(task.prompt_tokens for task in done) / number,
-        sum(task.completion_tokens for task in done) / number,
-        sum(known) / number if len(known) == len(costs) else None,
-    )
 
 
 def _safe(svg: str) -> Markup:

@@ -6,7 +6,7 @@ look for everything that a terminal shows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from sharpen.config.case_set import cases_by_id
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.result_log import not_succeeded
@@ -62,7 +63,7 @@ def print_run(
     result: RunExecutionResult,
     report: TestExecutionReport | None,
     decision: Decision | None,
-    cases: Sequence[Case] = (),
+    cases: Collection[Case] = (),
     *,
     failures: int = FAILURES_SHOWN,
     time: bool = False,
@@ -157,13 +158,14 @@ def _print_verdict(console: Console, text: verdict.VerdictText) -> None:
     console.print()
 
 
-def _print_failures(console: Console, result: RunExecutionResult, cases: Sequence[Case], limit: int) -> None:
+def _print_failures(console: Console, result: RunExecutionResult, cases: Collection[Case], limit: int) -> None:
     number = result.statistics.completed_tasks - result.statistics.succeeded_tasks
     completed = (task for task in not_succeeded(result.task_results) if task.status.completed)
     failing = list(islice(completed, max(0, limit)))
     if not failing:
         return
-    inputs = {case.id: " · ".join(str(value) for value in case.vars.values()) for case in cases}
+    known = cases_by_id(cases, {task.case_id for task in failing})
+    inputs = {name: " · ".join(str(value) for value in case.vars.values()) for name, case in known.items()}
     console.print(styled(console, f"Failing tests ({number:,})", "bold"))
     for task in failing:
         reasons = failures_of(task)

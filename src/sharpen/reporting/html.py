@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -22,11 +22,13 @@ from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
 from sharpen.optimizer.converter import cost_per_request
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
-from sharpen.reporting import chart_data, comparison, time_breakdown, time_tables, verdict
+from sharpen.reporting import chart_data, comparison, time_tables, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import AttemptView, CaseView, case_views
+from sharpen.reporting.digest import digest
 from sharpen.reporting.prompt_diff import diff_prompts
 from sharpen.reporting.text import cut, for_page, one_line
+from sharpen.reporting.time_breakdown import TimeBreakdown
 
 EXCERPT = 400
 
@@ -35,12 +37,12 @@ def render_run_html(
     result: RunExecutionResult,
     report: TestExecutionReport | None,
     decision: Decision | None,
-    cases: Sequence[Case],
+    cases: Collection[Case],
     *,
     title: str | None = None,
 ) -> str:
-    """The page of a single run."""
-    rows = case_views(cases, result)
+    """The page of a single run. Of a large one it shows failing cases and a sample of the others: see ``digest``."""
+    found = digest(result, cases)
     statistics = result.statistics
     cost_each = cost_per_request(result)
     seconds = (result.finished_at - result.started_at).total_seconds()
@@ -61,8 +63,9 @@ def render_run_html(
         verdict=verdict.of_run(result, report, decision),
         facts=facts,
         decision=decision,
-        charts=chart_data.of_run(result),
-        time=_time(result),
+        charts=chart_data.of_run(found.figures, complete=statistics.completed_tasks == statistics.total_tasks),
+        time=_time(found.time),
+        cases_note=found.note,
         sections=[
             *([("decision", "Decision")] if decision else []),
             ("charts", "Measurements"),
@@ -70,7 +73,7 @@ def render_run_html(
             ("cases", "Cases"),
         ],
         footer=[("Run", result.run_id), ("Started", _moment(result.started_at)), *_made_by()],
-        **_case_filters(rows, compared=False),
+        **_case_filters(found.rows, compared=False),
     )
 
 
@@ -113,9 +116,8 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
     )
 
 
-def _time(result: RunExecutionResult) -> dict[str, Any]:
+def _time(found: TimeBreakdown) -> dict[str, Any]:
     """Where the time went: a sentence, and tables as (columns, rows)."""
-    found = time_breakdown.of_run(result)
     tables = [
         (time_tables.TIME_COLUMNS, time_tables.time_rows(found)),
         (time_tables.ERROR_COLUMNS, time_tables.error_rows(found)),

@@ -1,18 +1,20 @@
 """Results as one JSON document: the models as they are, under the keys that scripts rely on. Pure.
 
-Valid JSON always: a NaN or infinity that a user's metadata brought along becomes null, a lone surrogate U+FFFD.
+The results of a run come into the document while it is written: it may be larger than memory. Valid JSON always: a NaN
+or infinity that a user's metadata brought along becomes null, a lone surrogate a question mark.
 """
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel
 
-from sharpen.executor.models import RunExecutionResult
+from sharpen.executor.models import RunExecutionResult, TaskResult
+from sharpen.json_stream import Later, Rows, chunks
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 from sharpen.reporting import time_breakdown
 
@@ -24,8 +26,19 @@ def run_document(
 
     ``time`` says where the time went and what each kind of error cost: seconds, tokens, USD (null: unknown).
     """
-    time = _valid(asdict(time_breakdown.of_run(result)))
-    return {"run": _plain(result), "report": _plain(report), "decision": _plain(decision), "time": time}
+    time = time_breakdown.TimeAccumulator()
+
+    def counted() -> Iterator[TaskResult]:
+        for task in result.task_results:
+            time.add(task)
+            yield task
+
+    return {
+        "run": _run(result, counted()),
+        "report": _plain(report),
+        "decision": _plain(decision),
+        "time": Later(lambda: _valid(asdict(time_breakdown.of_times(result, time)))),
+    }
 
 
 def optimization_document(outcome: OptimizationOutcome) -> dict[str, Any]:
@@ -34,7 +47,9 @@ def optimization_document(outcome: OptimizationOutcome) -> dict[str, Any]:
     ``result`` is null when nothing was worth it, ``version`` is null unless the proof accepted it. Times are ISO 8601,
     cost is in USD (null: unknown). ``candidates`` carry their scores (``dev``) and the ``calls`` each used.
     """
-    document: dict[str, Any] = _plain(outcome)
+    runs = {"baseline_run": outcome.baseline_run, "holdout_run": outcome.holdout_run}
+    document: dict[str, Any] = _valid(outcome.model_dump(mode="python", exclude=set(runs)))
+    document |= {name: None if run is None else _run(run, run.task_results) for name, run in runs.items()}
     first = ("run_id", "workflow_id", "version", "draft", "stop_reason", "calls", "tokens", "cost", "baseline")
     last = ("baseline_run", "holdout_run")
     middle = tuple(key for key in document if key not in first + last)
@@ -43,7 +58,12 @@ def optimization_document(outcome: OptimizationOutcome) -> dict[str, Any]:
 
 def dumps(document: Any) -> str:
     """The text of a document, indented, in UTF-8 letters. A NaN that slipped through would raise ``ValueError``."""
-    return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    return "".join(chunks(document))
+
+
+def _run(result: RunExecutionResult, tasks: Iterable[TaskResult]) -> dict[str, Any]:
+    fields = _valid(result.model_dump(mode="python", exclude={"task_results"})) | {"task_results": Rows(tasks, _plain)}
+    return {name: fields[name] for name in RunExecutionResult.model_fields}
 
 
 def _plain(model: BaseModel | None) -> Any:

@@ -8,20 +8,31 @@ error; a task that was not called is skipped.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # writes only, nothing is parsed
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult, TaskResult, TaskStatus
+from sharpen.executor.result_log import figures_of, with_cases
+from sharpen.executor.statistics import ExactSum
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.reporting.cases import failures_of
 from sharpen.reporting.text import as_text, cut, for_xml, one_line
 
 OUTPUT_LIMIT = 10_000
+BEGINNING = 1_000
+"""Among so many results one shows whether the run has repeats."""
+_END = "\n  </testsuite>\n</testsuites>"
 
 
-def run_junit(result: RunExecutionResult, cases: Sequence[Case] = ()) -> str:
+def run_junit(result: RunExecutionResult, cases: Collection[Case] = ()) -> str:
     """The report of one run."""
-    return _document(result.workflow_id, [_suite(result.workflow_id, result, cases)])
+    return "".join(run_junit_parts(result, cases))
+
+
+def run_junit_parts(result: RunExecutionResult, cases: Collection[Case] = ()) -> Iterator[str]:
+    """The report of one run, made while it is read."""
+    return _document(result.workflow_id, result.workflow_id, result, cases)
 
 
 def optimization_junit(outcome: OptimizationOutcome, cases: Sequence[Case] = ()) -> str:
@@ -31,34 +42,50 @@ def optimization_junit(outcome: OptimizationOutcome, cases: Sequence[Case] = ())
     """
     accepted = outcome.verification is not None and outcome.verification.accepted
     if accepted and outcome.holdout_run is not None:
-        suite = _suite(f"{outcome.workflow_id} {outcome.version or 'candidate'}", outcome.holdout_run, cases)
+        name, run = f"{outcome.workflow_id} {outcome.version or 'candidate'}", outcome.holdout_run
     else:
-        suite = _suite(outcome.workflow_id, outcome.baseline_run, cases)
-    return _document(outcome.workflow_id, [suite])
+        name, run = outcome.workflow_id, outcome.baseline_run
+    return "".join(_document(outcome.workflow_id, name, run, cases))
 
 
-def _document(name: str, suites: Sequence[ET.Element]) -> str:
+def _document(name: str, suite_name: str, result: RunExecutionResult, cases: Collection[Case]) -> Iterator[str]:
+    """One suite in its document: first all that stands before its test cases, then these, one by one."""
     root = ET.Element("testsuites", name=for_xml(name))
-    for key in ("tests", "failures", "errors", "skipped"):
-        root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
-    root.set("time", f"{sum(float(suite.get('time', '0')) for suite in suites):.3f}")
-    root.extend(suites)
+    counts = _counts(result)
+    for key, value in counts.items():
+        root.set(key, value)
+    root.append(_suite(suite_name, result, counts))
     ET.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    text = ET.tostring(root, encoding="unicode")
+    end = text.rindex(_END)
+    yield f'<?xml version="1.0" encoding="UTF-8"?>\n{text[:end]}'
+    repeated = any(task.repeat for task in islice(result.task_results, BEGINNING))
+    for task, case in with_cases(result.task_results, cases):
+        element = _testcase(result.workflow_id, task, case, repeated=repeated)
+        ET.indent(element, level=2)
+        yield f"\n    {ET.tostring(element, encoding='unicode')}"
+    yield f"{text[end:]}\n"
 
 
-def _suite(name: str, result: RunExecutionResult, cases: Sequence[Case]) -> ET.Element:
+def _counts(result: RunExecutionResult) -> dict[str, str]:
+    statistics, tests, skipped, times = result.statistics, 0, 0, ExactSum()
+    for figures in figures_of(result.task_results):
+        tests += 1
+        skipped += not figures.status.completed
+        times.add(figures.execution_time)
+    return {
+        "tests": str(tests),
+        "failures": str(statistics.failed_tasks),
+        "errors": str(statistics.timeout_tasks + statistics.error_tasks),
+        "skipped": str(skipped),
+        "time": f"{times.value:.3f}",
+    }
+
+
+def _suite(name: str, result: RunExecutionResult, counts: Mapping[str, str]) -> ET.Element:
     statistics = result.statistics
-    suite = ET.Element(
-        "testsuite",
-        name=for_xml(name),
-        tests=str(len(result.task_results)),
-        failures=str(statistics.failed_tasks),
-        errors=str(statistics.timeout_tasks + statistics.error_tasks),
-        skipped=str(sum(not task.status.completed for task in result.task_results)),
-        time=f"{sum(task.execution_time for task in result.task_results):.3f}",
-        timestamp=result.started_at.strftime("%Y-%m-%dT%H:%M:%S"),
-    )
+    timestamp = result.started_at.strftime("%Y-%m-%dT%H:%M:%S")
+    suite = ET.Element("testsuite", {"name": for_xml(name), **counts, "timestamp": timestamp})
     properties = ET.SubElement(suite, "properties")
     cost = statistics.total_cost
     for key, value in (
@@ -70,18 +97,12 @@ def _suite(name: str, result: RunExecutionResult, cases: Sequence[Case]) -> ET.E
         ("retries", str(statistics.total_retries)),
     ):
         ET.SubElement(properties, "property", name=key, value=for_xml(value))
-    known = {case.id: case for case in cases}
-    repeated = any(task.repeat for task in result.task_results)
-    for task in result.task_results:
-        _testcase(suite, result.workflow_id, task, known.get(task.case_id), repeated=repeated)
     return suite
 
 
-def _testcase(suite: ET.Element, workflow: str, task: TaskResult, case: Case | None, *, repeated: bool) -> None:
+def _testcase(workflow: str, task: TaskResult, case: Case | None, *, repeated: bool) -> ET.Element:
     name = f"{task.case_id} #{task.repeat + 1}" if repeated else task.case_id
-    element = ET.SubElement(
-        suite, "testcase", name=for_xml(name), classname=for_xml(workflow), time=f"{task.execution_time:.3f}"
-    )
+    element = ET.Element("testcase", name=for_xml(name), classname=for_xml(workflow), time=f"{task.execution_time:.3f}")
     failures = failures_of(task)
     text = "\n".join(f"{failure.name}: {failure.reason}" for failure in failures)
     if case is not None and case.expected is not None:
@@ -95,6 +116,7 @@ def _testcase(suite: ET.Element, workflow: str, task: TaskResult, case: Case | N
     if task.output:
         output, note = cut(task.output, OUTPUT_LIMIT)
         ET.SubElement(element, "system-out").text = for_xml(output) + (f"\n({note})" if note else "")
+    return element
 
 
 def _outcome(element: ET.Element, tag: str, kind: str, text: str) -> None:

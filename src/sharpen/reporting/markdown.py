@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
@@ -11,6 +11,7 @@ from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutio
 from sharpen.reporting import comparison, time_breakdown, time_tables, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import CaseView, case_views
+from sharpen.reporting.digest import failing_cases
 from sharpen.reporting.prompt_diff import diff_prompts
 from sharpen.reporting.text import for_page, one_line
 
@@ -26,15 +27,15 @@ def run_markdown(
     result: RunExecutionResult,
     report: TestExecutionReport | None,
     decision: Decision | None,
-    cases: Sequence[Case] = (),
+    cases: Collection[Case] = (),
 ) -> str:
     """Verdict, figures, the first failing cases and where the time went."""
     rows = [(name, value) for name, value in comparison.run_figures(result, report) if value != fig.NOTHING]
-    failing = [row for row in case_views(cases, result) if row.state == "failed"]
+    failing, number = failing_cases(result, cases, SHOWN)
     return _join(
         _head(result.workflow_id, verdict.of_run(result, report, decision)),
         _table(("Measure", "Value"), rows, right=1),
-        _failing(failing),
+        _failing(failing, number),
         _time(time_breakdown.of_run(result)),
         f"Run `{_code(result.run_id)}`",
     )
@@ -61,7 +62,8 @@ def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = 
         parts.append(f"<details><summary>Prompt diff</summary>\n\n{_fenced(lines)}\n\n</details>")
     split_of = {case_id: name for name, ids in outcome.split.items() for case_id in ids}
     views = case_views(cases, outcome.baseline_run, outcome.holdout_run, split_of)
-    parts.append(_failing([row for row in views if row.change == "broken"], "Broken by the candidate"))
+    broken = [row for row in views if row.change == "broken"]
+    parts.append(_failing(broken[:SHOWN], len(broken), "Broken by the candidate"))
     spent = f"{outcome.calls:,} calls, {outcome.tokens:,} tokens, {fig.usd(outcome.cost)}"
     parts.append(f"Run `{_code(outcome.run_id)}` · {_escape(spent)}")
     return _join(*parts)
@@ -72,17 +74,18 @@ def _head(workflow: str, text: verdict.VerdictText) -> str:
     return f"### {_SIGN[text.tone]} {_cell(workflow)}: {_cell(text.headline)}\n\n{_cell(text.detail)}\n{notes}"
 
 
-def _failing(rows: Sequence[CaseView], title: str = "Failing cases") -> str:
+def _failing(rows: Sequence[CaseView], number: int, title: str = "Failing cases") -> str:
+    """The first rows of so many."""
     if not rows:
         return ""
     table = []
-    for row in rows[:SHOWN]:
+    for row in rows:
         attempt = next((item for item in row.current if item.failures), row.current[0])
         said = one_line(attempt.output.text, 60) if attempt.output else attempt.status.value
         why = "; ".join(f"{failure.name}: {failure.reason}" for failure in attempt.failures)
         table.append((row.id, said, one_line(why, 120)))
-    more = f"\n\n… and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
-    return f"#### {title} ({len(rows):,})\n\n{_table(('Case', 'Output', 'Why'), table)}{more}"
+    more = f"\n\n… and {number - len(rows):,} more" if number > len(rows) else ""
+    return f"#### {title} ({number:,})\n\n{_table(('Case', 'Output', 'Why'), table)}{more}"
 
 
 def _time(found: time_breakdown.TimeBreakdown) -> str:

@@ -130,12 +130,17 @@ def break_down(results: Iterable[TaskResult], wall_s: float, allowed: int | None
 
 def of_run(result: RunExecutionResult) -> TimeBreakdown:
     """The breakdown of a run."""
+    accumulator = TimeAccumulator()
+    for task in result.task_results:
+        accumulator.add(task)
+    return of_times(result, accumulator)
+
+
+def of_times(result: RunExecutionResult, times: TimeAccumulator) -> TimeBreakdown:
+    """The breakdown of a run whose results have been added to ``times``."""
     allowed = result.metadata.get(CONCURRENCY)
-    return break_down(
-        result.task_results,
-        (result.finished_at - result.started_at).total_seconds(),
-        allowed if isinstance(allowed, int) else None,
-    )
+    wall_s = (result.finished_at - result.started_at).total_seconds()
+    return times.breakdown(wall_s, allowed if isinstance(allowed, int) else None)
 
 
 def _only_attempt(result: TaskResult) -> tuple[FailedAttempt, ...]:

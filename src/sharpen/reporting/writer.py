@@ -1,17 +1,22 @@
-"""Reports into files: the suffix chooses the format, and a file is there whole or not at all."""
+"""Reports into files: the suffix chooses the format, and a file is there whole or not at all.
+
+A report may be larger than memory: it is made while it is written.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from sharpen.config.models import Case
 from sharpen.errors import UserError
 from sharpen.executor.models import RunExecutionResult
+from sharpen.json_stream import chunks
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 
 SUFFIXES = (".html", ".json", ".junit.xml", ".md")
@@ -22,12 +27,12 @@ _JSON_REPORT = re.compile(r'\{\s*("run":\s*\{\s*)?"run_id":\s*"[^"]*",\s*"workfl
 
 @dataclass(frozen=True, slots=True)
 class RunOutput:
-    """What a report of a single run is made from."""
+    """What a report of a single run is made from. ``cases``: its inputs, which may be read as they are needed."""
 
     result: RunExecutionResult
     report: TestExecutionReport | None
     decision: Decision | None
-    cases: Sequence[Case] = ()
+    cases: Collection[Case] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +72,39 @@ def write_output(path: str | Path, content: RunOutput | OptimizationOutput) -> P
     path = Path(path)
     check_output_paths([path])
     suffix = _suffix(path)
-    text = _marked(suffix, render(suffix, content))
+    parts = _marked(suffix, render(suffix, content))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        _replace(path, parts)
     except OSError as error:
         raise UserError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
     return path
 
 
-def render(suffix: str, content: RunOutput | OptimizationOutput) -> str:
-    """The text of a report in one of ``SUFFIXES``."""
+def render(suffix: str, content: RunOutput | OptimizationOutput) -> Iterable[str]:
+    """The text of a report in one of ``SUFFIXES``, in parts; the first one holds the first line."""
     from sharpen.reporting import html, json_document, junit, markdown  # jinja2 stays unloaded until it is needed
 
     if isinstance(content, RunOutput):
         result, report, decision, cases = content.result, content.report, content.decision, content.cases
         match suffix:
             case ".html":
-                return html.render_run_html(result, report, decision, cases)
+                return [html.render_run_html(result, report, decision, cases)]
             case ".json":
-                return json_document.dumps(json_document.run_document(result, report, decision)) + "\n"
+                return chain(chunks(json_document.run_document(result, report, decision)), "\n")
             case ".junit.xml":
-                return junit.run_junit(result, cases)
+                return junit.run_junit_parts(result, cases)
             case _:
-                return markdown.run_markdown(result, report, decision, cases)
+                return [markdown.run_markdown(result, report, decision, cases)]
     match suffix:
         case ".html":
-            return html.render_optimization_html(content.outcome, content.cases)
+            return [html.render_optimization_html(content.outcome, content.cases)]
         case ".json":
-            return json_document.dumps(json_document.optimization_document(content.outcome)) + "\n"
+            return chain(chunks(json_document.optimization_document(content.outcome)), "\n")
         case ".junit.xml":
-            return junit.optimization_junit(content.outcome, content.cases)
+            return [junit.optimization_junit(content.outcome, content.cases)]
         case _:
-            return markdown.optimization_markdown(content.outcome, content.cases)
+            return [markdown.optimization_markdown(content.outcome, content.cases)]
 
 
 def _suffix(path: Path) -> str:
@@ -110,13 +115,13 @@ def _suffix(path: Path) -> str:
     raise UserError(f"unknown output format {str(path)!r}; expected a name that ends in {', '.join(SUFFIXES)}")
 
 
-def _marked(suffix: str, text: str) -> str:
+def _marked(suffix: str, parts: Iterable[str]) -> Iterator[str]:
     """JSON has no comments; there the first keys tell. In HTML and XML the first line says what the text is."""
-    if suffix == ".json":
-        return text
-    return (
-        f"{MARK}\n{text}" if suffix == ".md" else text.replace("\n", f"\n{MARK}\n", 1)
-    )  # the first line says what it is
+    for number, part in enumerate(parts):
+        if number or suffix == ".json":
+            yield part
+        else:
+            yield f"{MARK}\n{part}" if suffix == ".md" else part.replace("\n", f"\n{MARK}\n", 1)
 
 
 def _may_replace(path: Path) -> bool:
@@ -131,12 +136,12 @@ def _may_replace(path: Path) -> bool:
     return not start or MARK in start.splitlines()[:2]
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, parts: Iterable[str]) -> None:
     """Write beside the target and move it there: a reader sees the old file or the new one, never half of it."""
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
+            file.writelines(parts)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, select
+from sqlalchemy import Connection, Dialect, func, select
 
+from sharpen.config import case_set
 from sharpen.config.models import Case
+from sharpen.config.reservoir import sampled_numbers
 from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
@@ -15,6 +18,10 @@ from sharpen.storage.lookup import find_run
 from sharpen.storage.records import StoredCase
 from sharpen.storage.types import exact_json, exact_text
 
+PAGE = 500
+"""Cases read at once."""
+KEYS = 500
+"""Cases looked up at once."""
 _CASES, _LINKS = schema.cases.c, schema.run_cases.c
 
 
@@ -31,16 +38,69 @@ class CaseRepository:
 
     def of_run(self, run_id: str) -> dict[str, StoredCase]:
         """A run's inputs by case id, in case order; empty when it never had any. Raises ``UnknownNameError``."""
+        return {case.id: StoredCase(id=case.id, vars=case.vars, expected=case.expected) for case in self.stored(run_id)}
+
+    def stored(self, run_id: str) -> StoredCases:
+        """A run's inputs, however many, read as they are asked for. Raises ``UnknownNameError``."""
         with self._database.read() as connection:
-            run = find_run(connection, run_id).id
-            query = (
-                select(_CASES.case_id, _CASES.vars, _CASES.expected)
-                .join(schema.run_cases, _LINKS.case == _CASES.id)
-                .where(_LINKS.run == run)
-                .order_by(_LINKS.position)
-            )
-            found = connection.execute(query)
-            return {row.case_id: StoredCase(id=row.case_id, vars=row.vars, expected=row.expected) for row in found}
+            return StoredCases(self._database, find_run(connection, run_id).id)
+
+
+class StoredCases(Collection[Case]):
+    """The inputs of a run in case order, read page by page with each iteration, or by id (``of``)."""
+
+    def __init__(self, database: Database, run: int) -> None:
+        self._database = database
+        self._run = run
+
+    def __iter__(self) -> Iterator[Case]:
+        last = self._last()
+        for first in range(0, -1 if last is None else last + 1, PAGE):
+            yield from self._read(_LINKS.position >= first, _LINKS.position < first + PAGE)
+
+    def __len__(self) -> int:
+        query = select(func.count()).where(_LINKS.run == self._run, _LINKS.case.is_not(None))
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def __contains__(self, case: object) -> bool:
+        return isinstance(case, Case) and self.of((case.id,)).get(case.id) == case
+
+    def of(self, case_ids: Collection[str]) -> dict[str, Case]:
+        """Those of some cases, by id, in case order; ids that are not known are left out."""
+        ids, found = tuple(case_ids), dict[str, Case]()
+        for first in range(0, len(ids), KEYS):
+            found |= {case.id: case for case in self._read(_LINKS.case_id.in_(ids[first : first + KEYS]))}
+        return found
+
+    @property
+    def sample(self) -> tuple[Case, ...]:
+        """All of a few cases; of many the same sample that ``CaseSet`` keeps of them while they are run."""
+        last = self._last()
+        count = 0 if last is None else last + 1
+        if count <= case_set.HELD:
+            return tuple(self)
+        numbers, found = sampled_numbers(count, case_set.SAMPLE), list[Case]()
+        for first in range(0, len(numbers), KEYS):
+            found += self._read(_LINKS.position.in_(numbers[first : first + KEYS]))
+        return tuple(found)
+
+    def _last(self) -> int | None:
+        query = select(func.max(_LINKS.position)).where(_LINKS.run == self._run)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar()
+
+    def _read(self, *where: Any) -> list[Case]:
+        query = (
+            select(_CASES.case_id, _CASES.vars, _CASES.expected)
+            .join(schema.run_cases, _LINKS.case == _CASES.id)
+            .where(_LINKS.run == self._run, *where)
+            .order_by(_LINKS.position)
+        )
+        with self._database.read() as connection:
+            return [
+                Case(id=name, vars=inputs, expected=expected) for name, inputs, expected in connection.execute(query)
+            ]
 
 
 class CaseInserts:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sharpen.wiring.running import abort_message as abort_message
     from sharpen.wiring.running import exit_code as exit_code
     from sharpen.wiring.running import find_optimization as find_optimization
+    from sharpen.wiring.running import inputs_of as inputs_of
     from sharpen.wiring.running import resume_run as resume_run
     from sharpen.wiring.running import run_plan as run_plan
     from sharpen.wiring.stores import find_store as find_store
@@ -54,7 +55,7 @@ _NAMES = {
         "DecidedStory", "compare_runs", "decide", "export_run", "list_runs", "load_story", "stored_cases",
     ),
     "resuming": ("Resumable", "goes_on", "identify", "larger_budget", "resumables"),
-    "running": ("abort_message", "exit_code", "find_optimization", "resume_run", "run_plan"),
+    "running": ("abort_message", "exit_code", "find_optimization", "inputs_of", "resume_run", "run_plan"),
     "stores": ("find_store", "list_versions", "open_store", "store_option", "version_manager", "version_names"),
 }  # fmt: skip
 _HOME = {name: f"sharpen.wiring.{module}" for module, names in _NAMES.items() for name in names}

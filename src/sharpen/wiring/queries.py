@@ -63,15 +63,15 @@ def load_story(run_id: str, store: Store, overrides: Sequence[str] | None = None
     """A stored run and what it means, by the rules of its own plan and the inputs as they were stored."""
     record = store.runs.get(run_id)
     manifest = manifest_of(record, overrides)
-    cases = stored_cases(record.run_id, store)
+    stored = store.cases.stored(record.run_id)
+    plan = LoadedPlan(manifest, stored if record.dataset_hash else tuple(stored))
     service = OptimizerService(ScoringRules.of(manifest.rules))
-    return LoadedPlan(manifest, cases), tell(manifest, store.runs.load_result(record.run_id), cases, service)
+    return plan, tell(manifest, store.runs.load_result(record.run_id), plan.sample, service)
 
 
 def stored_cases(run_id: str, store: Store) -> tuple[Case, ...]:
     """The inputs of a run as they were stored."""
-    stored = store.cases.of_run(run_id).values()
-    return tuple(Case(id=case.id, vars=case.vars, expected=case.expected) for case in stored)
+    return tuple(store.cases.stored(run_id))
 
 
 def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -> DecidedStory:

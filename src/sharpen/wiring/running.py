@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from sharpen.config.models import RunManifest
+from sharpen.config.models import Case, RunManifest
 from sharpen.errors import UnknownNameError, UserError
 from sharpen.events import emit
 from sharpen.executor.interrupt import interruptible
@@ -17,6 +17,7 @@ from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import RunStory, tell
+from sharpen.storage.cases import StoredCases
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan
 from sharpen.wiring.steps import charge
@@ -64,6 +65,12 @@ def resume_run(
     emit(logging.getLogger("sharpen.run"), logging.INFO, "run_resumed", run_id=record.run_id)
     story = run(_run(plan, store, observer, on_interrupt, record.run_id, tracer, on_takeover))
     return plan, story
+
+
+def inputs_of(plan: LoadedPlan, result: RunExecutionResult, store: Store) -> Collection[Case]:
+    """The inputs of a run for its reports: in memory where the plan's cases are, else read from the store."""
+    cases = plan.cases
+    return cases if isinstance(cases, Sequence | StoredCases) else store.cases.stored(result.run_id)
 
 
 def find_optimization(store: Store, ref: str) -> OptimizationOutcome | None:
