@@ -73,6 +73,8 @@ class Run:
             await self._tally.close()
         if self._broken:
             raise self._lost_results() from self._broken
+        if self._feed.error:
+            raise self._feed.error
         if self._results is None:
             self._statistics.add_uncalled()
         status = self._status()

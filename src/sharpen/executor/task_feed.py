@@ -22,7 +22,8 @@ CHUNK = 128
 class TaskFeed:
     """Hands out tasks to any number of workers. ``fill`` must run beside them.
 
-    Reading goes on while fewer than ``ahead`` tasks are ready. ``close`` ends the feed early.
+    Reading goes on while fewer than ``ahead`` tasks are ready. ``close`` ends the feed early. What reading or admitting
+    raises ends it too, and is kept in ``error``: calls under way must come to their end before anybody hears of it.
     """
 
     def __init__(self, cases: Iterable[Case], admit: Admit, ahead: int) -> None:
@@ -33,9 +34,10 @@ class TaskFeed:
         self._more = asyncio.Event()
         self._wanted = asyncio.Event()
         self._ended = False
+        self.error: Exception | None = None
 
     async def fill(self) -> None:
-        """Read cases until there are no more. What reading or admitting raises ends the feed, and is raised here."""
+        """Read cases until there are no more."""
         cases, position = iter(self._cases), 0
         try:
             while not self._ended and (chunk := list(islice(cases, CHUNK))):
@@ -45,6 +47,8 @@ class TaskFeed:
                 while len(self._ready) >= self._ahead and not self._ended:
                     self._wanted.clear()
                     await self._wanted.wait()
+        except Exception as error:  # noqa: BLE001 - whatever it is, who runs the tasks raises it in the end
+            self.error = error
         finally:
             self._ended = True
             self._more.set()
