@@ -1,9 +1,12 @@
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from sharpen.optimizer.statistics import (
+    SUMMED,
     mcnemar_exact,
     mean_interval,
     nearest_rank,
@@ -71,3 +74,11 @@ def test_mean_interval_against_scipy():
     expected = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
     assert mean_interval(differences, 0.05) == pytest.approx((expected.low, expected.high))
     assert mean_interval([0.3], 0.05) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize(("fixed", "broken"), [(1_100, 1_000), (1_500, 700), (1_200, 1_201), (2_100, 0)])
+def test_mcnemar_of_many_pairs_is_the_same_sum(fixed: int, broken: int) -> None:
+    pairs = fixed + broken
+    assert pairs > SUMMED
+    summed = 2 * sum(math.comb(pairs, k) for k in range(min(fixed, broken) + 1)) / 2**pairs
+    assert mcnemar_exact(fixed, broken) == pytest.approx(min(1.0, summed), rel=1e-12, abs=0)

@@ -25,6 +25,9 @@ from sharpen.versions.models import PromptVersion
 from sharpen.wiring.queries import DecidedStory, RunComparison
 from sharpen.wiring.resuming import UNDER_WAY, Resumable, larger_budget
 
+IDS_SHOWN = 100
+"""So many ids of one kind are listed for people."""
+
 
 def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
     """Refuse what cannot be written before anything is paid."""
@@ -230,13 +233,14 @@ def comparison(found: RunComparison, as_json: bool, quiet: bool) -> None:
         console.print(f"These runs differ in: {', '.join(found.differences)}", style="bold yellow")
     proof = found.proof
     console.print(
-        f"{proof.holdout_cases} shared cases: {proof.fixed} fixed, {proof.broken} broken, "
-        f"{len(found.still_failing)} still failing (exact McNemar p = {proof.p_value:.2g})"
+        f"{proof.holdout_cases:,} shared cases: {proof.fixed:,} fixed, {proof.broken:,} broken, "
+        f"{len(found.still_failing):,} still failing (exact McNemar p = {proof.p_value:.2g})"
     )
     terminal.print_verification(console, proof, ("first", "second"))
     for name, ids in (("fixed", found.fixed), ("broken", found.broken), ("still failing", found.still_failing)):
         if ids:
-            console.print(f"{name}: {', '.join(ids)}", soft_wrap=True)
+            more = f" and {len(ids) - IDS_SHOWN:,} more (--json names them all)" if len(ids) > IDS_SHOWN else ""
+            console.print(f"{name}: {', '.join(ids[:IDS_SHOWN])}{more}", soft_wrap=True)
 
 
 def created(paths: Sequence[Path], directory: Path, as_json: bool, quiet: bool) -> None:

@@ -9,8 +9,10 @@ from sharpen.config.case_set import Lookup
 from sharpen.config.models import Case
 from sharpen.executor.models import ResultLog, TaskFigures, TaskResult, TaskStatus
 
-__all__ = ["ResultLog", "TaskFigures", "figures_of", "not_succeeded", "with_cases"]
+__all__ = ["ResultLog", "TaskFigures", "figures_of", "not_succeeded", "repeated", "with_cases"]
 
+BEGINNING = 1_000
+"""Among so many results one shows whether a run repeats its cases."""
 TOGETHER = 500
 """Results whose cases are looked up at once."""
 
@@ -30,6 +32,11 @@ def not_succeeded(results: Iterable[TaskResult]) -> Iterable[TaskResult]:
     if isinstance(results, ResultLog):
         return results.not_succeeded()
     return (result for result in results if result.status is not TaskStatus.SUCCEEDED)
+
+
+def repeated(results: Iterable[TaskResult]) -> bool:
+    """Whether a run's cases were run more than once; of a log only its beginning is read."""
+    return any(result.repeat for result in (islice(results, BEGINNING) if isinstance(results, ResultLog) else results))
 
 
 def with_cases(results: Iterable[TaskResult], cases: Collection[Case]) -> Iterator[tuple[TaskResult, Case | None]]:

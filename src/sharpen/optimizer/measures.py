@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable
 
 from sharpen.config.rules import Thresholds
 from sharpen.errors import ErrorKind
+from sharpen.executor.statistics import ExactSum
 from sharpen.optimizer.models import Metrics
 from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.statistics import nearest_rank
@@ -14,22 +16,50 @@ from sharpen.optimizer.statistics import nearest_rank
 
 def metrics_of(outcomes: Iterable[CaseOutcome]) -> Metrics:
     """Means over the cases that ran. Without any: zero cases and zero rates."""
-    ran = [outcome for outcome in outcomes if outcome.ran]
-    n = len(ran)
-    if not n:
-        return Metrics(cases=0, success_rate=0.0)
-    costs = [outcome.cost for outcome in ran]
-    latencies = [outcome.latency_ms for outcome in ran]
-    return Metrics(
-        cases=n,
-        success_rate=_clip(math.fsum(outcome.pass_rate for outcome in ran) / n),
-        mean_score=_clip(math.fsum(outcome.score for outcome in ran) / n),
-        avg_latency_ms=math.fsum(latencies) / n,
-        p95_latency_ms=nearest_rank(latencies, 95),
-        tokens_per_request=math.fsum(outcome.tokens for outcome in ran) / n,
-        cost_per_request=None if None in costs else math.fsum(cost or 0.0 for cost in costs) / n,
-        timeout_rate=sum(outcome.error_kind is ErrorKind.TIMEOUT for outcome in ran) / n,
-    )
+    found = MetricsFold()
+    for outcome in outcomes:
+        found.add(outcome)
+    return found.metrics()
+
+
+class MetricsFold:
+    """Folds outcomes into metrics one by one; no outcome is kept, only its latency."""
+
+    def __init__(self) -> None:
+        self._latencies = array("d")
+        self._rates, self._scores, self._tokens, self._costs = (ExactSum() for _ in range(4))
+        self._unpriced = False
+        self._timeouts = 0
+
+    def add(self, outcome: CaseOutcome) -> None:
+        """Count one case, if it ran."""
+        if not outcome.ran:
+            return
+        self._latencies.append(outcome.latency_ms)
+        self._rates.add(outcome.pass_rate)
+        self._scores.add(outcome.score)
+        self._tokens.add(outcome.tokens)
+        if outcome.cost is None:
+            self._unpriced = True
+        else:
+            self._costs.add(outcome.cost)
+        self._timeouts += outcome.error_kind is ErrorKind.TIMEOUT
+
+    def metrics(self) -> Metrics:
+        """All that was added."""
+        n = len(self._latencies)
+        if not n:
+            return Metrics(cases=0, success_rate=0.0)
+        return Metrics(
+            cases=n,
+            success_rate=_clip(self._rates.value / n),
+            mean_score=_clip(self._scores.value / n),
+            avg_latency_ms=math.fsum(self._latencies) / n,
+            p95_latency_ms=nearest_rank(self._latencies, 95),
+            tokens_per_request=self._tokens.value / n,
+            cost_per_request=None if self._unpriced else self._costs.value / n,
+            timeout_rate=self._timeouts / n,
+        )
 
 
 def broken_limits(metrics: Metrics, rules: Thresholds) -> set[str]:

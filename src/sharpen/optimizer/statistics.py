@@ -13,6 +13,9 @@ import heapq
 import math
 from collections.abc import Sequence
 
+SUMMED = 2_000
+"""Up to so many discordant pairs the test is summed up in integers: of a hundred thousand that would take hours."""
+
 
 def nearest_rank(values: Sequence[float], percent: float) -> float | None:
     """The nearest-rank percentile: always an observed value. None for no values. ``percent`` in (0, 100]."""
@@ -25,11 +28,19 @@ def nearest_rank(values: Sequence[float], percent: float) -> float | None:
 
 
 def mcnemar_exact(fixed: int, broken: int) -> float:
-    """Two-sided exact p value of ``fixed`` against ``broken`` discordant pairs; 1.0 when there is none."""
+    """Two-sided exact p value of ``fixed`` against ``broken`` discordant pairs; 1.0 when there is none.
+
+    Of many pairs the binomial sum is the regularised incomplete beta function (Abramowitz & Stegun, 26.5.24).
+    """
     discordant = fixed + broken
     if discordant == 0:
         return 1.0
-    tail = sum(math.comb(discordant, k) for k in range(min(fixed, broken) + 1))
+    fewer = min(fixed, broken)
+    if discordant > SUMMED:
+        from scipy.special import betainc
+
+        return min(1.0, 2 * float(betainc(discordant - fewer, fewer + 1, 0.5)))
+    tail = sum(math.comb(discordant, k) for k in range(fewer + 1))
     return min(1.0, float(2 * tail / 2**discordant))
 
 

@@ -11,10 +11,11 @@ is the same test for rates of 0 and 1) and the interval is Student's t on the di
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 
 from sharpen.config.rules import Thresholds
-from sharpen.optimizer.measures import broken_limits, metrics_of
+from sharpen.optimizer.measures import MetricsFold, broken_limits
 from sharpen.optimizer.models import PairedCase, Verification
 from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.statistics import mcnemar_exact, mean_interval, paired_interval
@@ -34,39 +35,71 @@ def verify(
         for case_id in holdout
         if case_id in baseline and case_id in candidate and baseline[case_id].ran and candidate[case_id].ran
     ]
-    pairs = tuple(PairedCase(case_id=i, baseline=baseline[i].pass_rate, candidate=candidate[i].pass_rate) for i in ids)
-    fixed = sum(pair.candidate > pair.baseline for pair in pairs)
-    broken = sum(pair.candidate < pair.baseline for pair in pairs)
-    repeated = any(rate not in (0.0, 1.0) for pair in pairs for rate in (pair.baseline, pair.candidate))
-    differences = [pair.candidate - pair.baseline for pair in pairs]
-    effect = math.fsum(differences) / len(pairs) if pairs else 0.0
-    if repeated:
-        low, high = mean_interval(differences, alpha)
-    else:
-        both = sum(pair.baseline == 1.0 and pair.candidate == 1.0 for pair in pairs)
-        low, high = paired_interval(both, fixed, broken, len(pairs) - both - fixed - broken, alpha)
-    p_value = mcnemar_exact(fixed, broken)
-    old, new = metrics_of(baseline[i] for i in ids), metrics_of(candidate[i] for i in ids)
-    newly_broken = tuple(sorted(broken_limits(new, rules) - broken_limits(old, rules)))
-    missing = len(holdout) - len(ids)
-    accepted, reason = _verdict(effect, p_value, alpha, rules.min_confidence, newly_broken, missing, fixed, broken)
-    return Verification(
-        accepted=accepted,
-        reason=reason,
-        alpha=alpha,
-        test="exact sign test on repeated cases" if repeated else "exact McNemar",
-        holdout_cases=len(pairs),
-        fixed=fixed,
-        broken=broken,
-        effect=effect,
-        effect_low=min(low, effect),
-        effect_high=max(high, effect),
-        p_value=p_value,
-        baseline=old,
-        candidate=new,
-        broken_limits=newly_broken,
-        pairs=pairs,
-    )
+    found = PairFold()
+    for case_id in ids:
+        found.add(baseline[case_id], candidate[case_id])
+    return found.verification(alpha=alpha, rules=rules, missing=len(holdout) - len(ids))
+
+
+class PairFold:
+    """Folds cases that ran under both prompts into a verification, one by one.
+
+    ``keep``: of more cases than that (None: never) the verification names no ``pairs``.
+    """
+
+    def __init__(self, keep: int | None = None) -> None:
+        self._keep = keep
+        self._pairs: list[PairedCase] = []
+        self._differences = array("d")
+        self._fixed = self._broken = self._both = 0
+        self._repeated = False
+        self._before, self._after = MetricsFold(), MetricsFold()
+
+    def add(self, before: CaseOutcome, after: CaseOutcome) -> None:
+        """Count one case."""
+        old, new = before.pass_rate, after.pass_rate
+        self._differences.append(new - old)
+        self._fixed += new > old
+        self._broken += new < old
+        self._both += old == new == 1.0
+        self._repeated = self._repeated or old not in (0.0, 1.0) or new not in (0.0, 1.0)
+        self._before.add(before)
+        self._after.add(after)
+        if self._keep is None or len(self._differences) <= self._keep:
+            self._pairs.append(PairedCase(case_id=before.case_id, baseline=old, candidate=new))
+        else:
+            self._pairs.clear()
+
+    def verification(self, *, alpha: float, rules: Thresholds, missing: int = 0) -> Verification:
+        """The verdict on all that was added; ``missing`` cases should have been, but did not run."""
+        fixed, broken, differences = self._fixed, self._broken, self._differences
+        number = len(differences)
+        effect = math.fsum(differences) / number if number else 0.0
+        if self._repeated:
+            low, high = mean_interval(differences, alpha)
+        else:
+            low, high = paired_interval(self._both, fixed, broken, number - self._both - fixed - broken, alpha)
+        p_value = mcnemar_exact(fixed, broken)
+        old, new = self._before.metrics(), self._after.metrics()
+        newly_broken = tuple(sorted(broken_limits(new, rules) - broken_limits(old, rules)))
+        accepted, reason = _verdict(effect, p_value, alpha, rules.min_confidence, newly_broken, missing, fixed, broken)
+        return Verification(
+            accepted=accepted,
+            reason=reason,
+            alpha=alpha,
+            test="exact sign test on repeated cases" if self._repeated else "exact McNemar",
+            holdout_cases=number,
+            fixed=fixed,
+            broken=broken,
+            effect=effect,
+            effect_low=min(low, effect),
+            effect_high=max(high, effect),
+            p_value=p_value,
+            baseline=old,
+            candidate=new,
+            broken_limits=newly_broken,
+            pairs=tuple(self._pairs),
+        )
 
 
 def _verdict(

@@ -151,14 +151,17 @@ def text_limit(texts: Iterable[str], budget: int = TEXT_BUDGET, limits: Sequence
     for limit in limits:
         total = 0
         for text in pool:
-            kept = text[:limit]
-            # & < > " ' grow by four bytes at most when they are escaped
-            total += len(kept.encode("utf-8", "replace")) + 4 * sum(kept.count(sign) for sign in "&<>\"'")
+            total += page_bytes(text[:limit])
             if total > budget:
                 break
         else:
             return limit
     return limits[-1]
+
+
+def page_bytes(text: str) -> int:
+    """What a text takes on a page at most: & < > " ' grow by four bytes when they are escaped."""
+    return len(text.encode("utf-8", "replace")) + 4 * sum(text.count(sign) for sign in "&<>\"'")
 
 
 def tasks_by_case(run: RunExecutionResult | None) -> dict[str, tuple[TaskResult, ...]]:

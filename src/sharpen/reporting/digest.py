@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 
 from sharpen.config.case_set import cases_by_id
 from sharpen.config.models import Case
 from sharpen.config.reservoir import Reservoir
 from sharpen.executor.models import ResultLog, RunExecutionResult, TaskResult
-from sharpen.reporting.cases import CaseView, State, case_view, case_views, state_of, tasks_by_case
+from sharpen.executor.result_log import repeated
+from sharpen.reporting.cases import CaseView, State, case_view, case_views, page_bytes, state_of, tasks_by_case
 from sharpen.reporting.chart_data import ChartFigures
 from sharpen.reporting.time_breakdown import TimeAccumulator, TimeBreakdown, of_times
 
@@ -24,24 +25,28 @@ OTHERS_SHOWN = 200
 """So many of its other cases are, too: a uniform random sample."""
 TEXT_LIMIT = 1_000
 """Characters kept of one text of a large run."""
-TEXTS = 1_500_000
-"""Characters of answers and reasons after which a large run's page takes no more failing cases, and of inputs after
-which each is cut to ``SHORT``."""
+PAGE_BYTES = 2_000_000
+"""Bytes of answers and reasons after which a large run's page takes no more failing cases, and of inputs after which
+each is cut to ``SHORT`` characters: together with what the page itself takes it stays below 10 MB."""
 SHORT = 60
+_AROUND = 300
+"""Bytes of markup around an answer, a reason or an input, about."""
 _LOOKED_UP = 100
-BEGINNING = 1_000
-"""Among so many results one shows whether the run has repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """``rows``: the cases shown, in case order. ``states`` counts all of them. ``note`` says what is left out."""
+    """``rows``: the cases shown, in case order. ``states`` counts all of them.
+
+    ``note`` says what is left out (empty: nothing), ``command`` prints it.
+    """
 
     rows: Sequence[CaseView]
     states: Counter[State]
     figures: ChartFigures
     time: TimeBreakdown
     note: str = ""
+    command: str = ""
 
 
 def digest(result: RunExecutionResult, cases: Collection[Case]) -> Digest:
@@ -63,8 +68,9 @@ def digest(result: RunExecutionResult, cases: Collection[Case]) -> Digest:
         states[state] += 1
         chosen.offer(number, state, tasks)
     views = chosen.in_order()
-    note = _note(states, Counter(view.state for view in views), result.run_id)
-    return Digest(list(_with_inputs(views, cases)), states, figures, of_times(result, time), note)
+    note = _note(states, Counter(view.state for view in views))
+    rows = list(_with_inputs(views, cases))
+    return Digest(rows, states, figures, of_times(result, time), note, f"sharpen runs export {result.run_id}")
 
 
 def failing_cases(result: RunExecutionResult, cases: Collection[Case], shown: int) -> tuple[list[CaseView], int]:
@@ -73,7 +79,7 @@ def failing_cases(result: RunExecutionResult, cases: Collection[Case], shown: in
     found: Iterable[tuple[TaskResult, ...]]
     if not isinstance(tasks, ResultLog):
         found = tasks_by_case(result).values()
-    elif any(task.repeat for task in islice(tasks, BEGINNING)):
+    elif repeated(tasks):
         found = _case_by_case(tasks)
     else:
         found = ((task,) for task in tasks.not_succeeded())
@@ -98,7 +104,7 @@ class _Chosen:
     def __init__(self) -> None:
         self._failing: list[tuple[int, CaseView]] = []
         self._others = Reservoir[tuple[int, CaseView]](OTHERS_SHOWN)
-        self._room = TEXTS
+        self._room = PAGE_BYTES
 
     def offer(self, number: int, state: State, tasks: tuple[TaskResult, ...]) -> None:
         def view() -> tuple[int, CaseView]:
@@ -123,26 +129,25 @@ class _Chosen:
 
 
 def _size(view: CaseView) -> int:
-    """Characters of its answers and reasons, and the page's own around them."""
-    return sum(
-        300 + len(attempt.output.text if attempt.output else "") + sum(len(f.reason) for f in attempt.failures)
-        for attempt in view.current
-    )
+    """Bytes of its answers and reasons on a page."""
+    answers = (attempt.output.text if attempt.output else "" for attempt in view.current)
+    reasons = (failure.reason for attempt in view.current for failure in attempt.failures)
+    return sum(_AROUND + page_bytes(text) for text in (*answers, *reasons))
 
 
 def _with_inputs(views: Sequence[CaseView], cases: Collection[Case]) -> Iterator[CaseView]:
-    room = TEXTS
+    room = PAGE_BYTES
     for first in range(0, len(views), _LOOKED_UP):
         some = views[first : first + _LOOKED_UP]
         known = cases_by_id(cases, [view.key for view in some])
         for view in some:
             full = view.with_inputs(known.get(view.key), TEXT_LIMIT if room > 0 else SHORT)
             texts = [shown for _, shown in full.inputs] + ([full.expected] if full.expected else [])
-            room -= sum(50 + len(shown.text) for shown in texts)
+            room -= sum(_AROUND + page_bytes(shown.text) for shown in texts)
             yield full
 
 
-def _note(states: Counter[State], shown: Counter[State], run_id: str) -> str:
+def _note(states: Counter[State], shown: Counter[State]) -> str:
     failing, others = states["failed"], states.total() - states["failed"]
     other_shown = shown.total() - shown["failed"]
     parts = []
@@ -152,4 +157,4 @@ def _note(states: Counter[State], shown: Counter[State], run_id: str) -> str:
     if others:
         drawn = ("all", "") if other_shown == others else (f"{other_shown:,} of", ", drawn at random")
         parts.append(f"{drawn[0]} {others:,} others{drawn[1]}")
-    return f"Shown: {' and '.join(parts)}. Long texts are cut. All of them, whole: sharpen runs export {run_id}"
+    return f"Shown: {' and '.join(parts)}. Long texts are cut. All of them, whole:"

@@ -65,7 +65,7 @@ def render_run_html(
         decision=decision,
         charts=chart_data.of_run(found.figures, complete=statistics.completed_tasks == statistics.total_tasks),
         time=_time(found.time),
-        cases_note=found.note,
+        omitted=(found.note, found.command),
         sections=[
             *([("decision", "Decision")] if decision else []),
             ("charts", "Measurements"),

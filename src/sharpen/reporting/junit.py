@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # writes only, nothing is parsed
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult, TaskResult, TaskStatus
-from sharpen.executor.result_log import figures_of, with_cases
+from sharpen.executor.result_log import figures_of, repeated, with_cases
 from sharpen.executor.statistics import ExactSum
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.reporting.cases import failures_of
 from sharpen.reporting.text import as_text, cut, for_xml, one_line
 
 OUTPUT_LIMIT = 10_000
-BEGINNING = 1_000
-"""Among so many results one shows whether the run has repeats."""
 _END = "\n  </testsuite>\n</testsuites>"
 
 
@@ -59,9 +56,9 @@ def _document(name: str, suite_name: str, result: RunExecutionResult, cases: Col
     text = ET.tostring(root, encoding="unicode")
     end = text.rindex(_END)
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n{text[:end]}'
-    repeated = any(task.repeat for task in islice(result.task_results, BEGINNING))
+    numbered = repeated(result.task_results)
     for task, case in with_cases(result.task_results, cases):
-        element = _testcase(result.workflow_id, task, case, repeated=repeated)
+        element = _testcase(result.workflow_id, task, case, numbered=numbered)
         ET.indent(element, level=2)
         yield f"\n    {ET.tostring(element, encoding='unicode')}"
     yield f"{text[end:]}\n"
@@ -100,8 +97,8 @@ def _suite(name: str, result: RunExecutionResult, counts: Mapping[str, str]) -> 
     return suite
 
 
-def _testcase(workflow: str, task: TaskResult, case: Case | None, *, repeated: bool) -> ET.Element:
-    name = f"{task.case_id} #{task.repeat + 1}" if repeated else task.case_id
+def _testcase(workflow: str, task: TaskResult, case: Case | None, *, numbered: bool) -> ET.Element:
+    name = f"{task.case_id} #{task.repeat + 1}" if numbered else task.case_id
     element = ET.Element("testcase", name=for_xml(name), classname=for_xml(workflow), time=f"{task.execution_time:.3f}")
     failures = failures_of(task)
     text = "\n".join(f"{failure.name}: {failure.reason}" for failure in failures)

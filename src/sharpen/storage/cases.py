@@ -67,10 +67,12 @@ class StoredCases(Collection[Case]):
         return isinstance(case, Case) and self.of((case.id,)).get(case.id) == case
 
     def of(self, case_ids: Collection[str]) -> dict[str, Case]:
-        """Those of some cases, by id, in case order; ids that are not known are left out."""
+        """Those of some cases, by id; ids that are not known are left out."""
         ids, found = tuple(case_ids), dict[str, Case]()
         for first in range(0, len(ids), KEYS):
-            found |= {case.id: case for case in self._read(_LINKS.case_id.in_(ids[first : first + KEYS]))}
+            found |= {
+                case.id: case for case in self._read(_LINKS.case_id.in_(ids[first : first + KEYS]), ordered=False)
+            }
         return found
 
     @property
@@ -90,17 +92,16 @@ class StoredCases(Collection[Case]):
         with self._database.read() as connection:
             return connection.execute(query).scalar()
 
-    def _read(self, *where: Any) -> list[Case]:
+    def _read(self, *where: Any, ordered: bool = True) -> list[Case]:
+        """``ordered``: by position. Not for a look-up by ids, where SQLite would go through the whole run for it."""
         query = (
             select(_CASES.case_id, _CASES.vars, _CASES.expected)
             .join(schema.run_cases, _LINKS.case == _CASES.id)
             .where(_LINKS.run == self._run, *where)
-            .order_by(_LINKS.position)
         )
         with self._database.read() as connection:
-            return [
-                Case(id=name, vars=inputs, expected=expected) for name, inputs, expected in connection.execute(query)
-            ]
+            rows = connection.execute(query.order_by(_LINKS.position) if ordered else query)
+            return [Case(id=name, vars=inputs, expected=expected) for name, inputs, expected in rows]
 
 
 class CaseInserts:

@@ -33,6 +33,12 @@ class ResultRepository:
         with self._database.read() as connection:
             return tuple(read_results(connection, find_run(connection, run_id).id))
 
+    def of(self, run_id: str, case_ids: Sequence[str]) -> tuple[TaskResult, ...]:
+        """A run's results of some cases (a few hundred), repeats side by side. Raises ``UnknownNameError``."""
+        with self._database.read() as connection:
+            query = results_query(find_run(connection, run_id).id).where(_RESULTS.case_id.in_(case_ids))
+            return tuple(map(from_row, connection.execute(query)))
+
     def count(self, run_id: str) -> int:
         """How many results are saved. Raises ``UnknownNameError``."""
         with self._database.read() as connection:
