@@ -61,3 +61,8 @@ def test_a_check_of_a_server_loads_no_client(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     assert not command("check", str(tmp_path / "plan.json")) & (HEAVY | {"jinja2", "asyncio"})
+
+
+def test_the_package_can_be_run() -> None:
+    ran = subprocess.run([sys.executable, "-m", "sharpen", "--version"], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("sharpen ")
