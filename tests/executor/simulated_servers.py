@@ -113,6 +113,37 @@ class SideBySide(Rule):
         return self.limit * seconds / self.latency
 
 
+@dataclass
+class AtRandom(Rule):
+    """Refuses a share of the calls, however many there are, and asks for 2 s."""
+
+    share: float
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+
+    def admit(self, at: float) -> float | None:
+        return 1.9 if self.rng.random() < self.share else None
+
+    def reachable(self, workers: int, latency: float, told: bool) -> float:
+        """Calls a second of workers of whom only the refused one waits: as long as it is told, and the jitter."""
+        wait = 0.005 + 0.25 + (2.0 if told else 0.0)
+        return workers / (latency + self.share / (1 - self.share) * wait)
+
+
+@dataclass
+class Both(Rule):
+    """What both of them allow."""
+
+    limit: Rule
+    noise: AtRandom
+
+    def admit(self, at: float) -> float | None:
+        wait = self.noise.admit(at)
+        return self.limit.admit(at) if wait is None else wait
+
+
 class LimitingServer(Target):
     """Answers after ``latency`` (spread by a third either way), refuses within 5 ms."""
 

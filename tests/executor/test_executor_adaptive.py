@@ -4,7 +4,7 @@ import pytest
 from executor_kit import run_virtual
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated_servers import Bucket, Fixed, LimitingServer, Rule, SideBySide, Sliding, keep_busy
+from simulated_servers import AtRandom, Both, Bucket, Fixed, LimitingServer, Rule, SideBySide, Sliding, keep_busy
 
 from sharpen.executor.adaptive import AdaptiveLimit
 
@@ -53,10 +53,33 @@ def test_nine_tenths_of_what_is_allowed_without_a_storm(
         assert all(accepted > 0 for _, _, accepted in episodes[1:])
 
 
-def test_a_server_without_a_bucket_is_approached_slowly() -> None:
+@pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
+@pytest.mark.parametrize(("rate", "seconds"), [(50, 180), (10, 180)])
+def test_a_server_without_a_bucket_is_approached_slowly(rate: float, seconds: float, tells: bool) -> None:
     """The hardest one, which refuses any two calls closer than 20 ms: no burst ever tells what it allows."""
-    _, share = _run(Bucket(50, 1), 0.1, True, 300)
-    assert share >= 0.85
+    server, share = _run(Bucket(rate, 1), 0.1, tells, seconds)
+    assert share >= 0.9
+    assert len(server.log) - server.accepted <= WORKERS + 8
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
+@pytest.mark.parametrize(
+    ("share", "workers", "reached"), [(0.01, 24, 0.6), (0.06, 24, 0.5), (0.06, 64, 0.7), (0.2, 24, 0.7)]
+)
+def test_refusals_at_random_are_told_from_a_limit(share: float, workers: int, reached: float, tells: bool) -> None:
+    """To go slower does not help: the calls go on, and only the refused ones wait. The search is part of the time."""
+    rule = AtRandom(share)
+    server = LimitingServer(rule, 0.1, tells)
+    run_virtual(keep_busy(server, 120, workers))
+    assert server.accepted >= reached * rule.reachable(workers, 0.1, tells) * 120
+
+
+@pytest.mark.parametrize("share", [0.06, 0.1])
+def test_a_limit_is_found_among_refusals_at_random(share: float) -> None:
+    server = LimitingServer(Both(Bucket(50, 50), AtRandom(share)), 0.1, tells=True)
+    run_virtual(keep_busy(server, 180, WORKERS))
+    assert server.accepted >= 0.6 * 50 * 180
+    assert len(server.log) - server.accepted <= 0.4 * len(server.log)
 
 
 @pytest.mark.parametrize("latency", [0.1, 1.0])
@@ -85,7 +108,8 @@ def test_whatever_the_limit_every_episode_of_refusals_is_followed_by_answers(
     run_virtual(keep_busy(server, 30, 16))
     refused = len(server.log) - server.accepted
     assert refused <= 16 + 0.2 * server.accepted + 10
-    assert all(accepted > 0 for _, _, accepted in server.episodes()[1:])
+    # never twice in a row, but when limits of a few calls looked like none and it was tried out, once
+    assert sum(accepted == 0 for _, _, accepted in server.episodes()[1:]) <= 8
 
 
 def test_a_limit_that_is_lifted_is_noticed() -> None:

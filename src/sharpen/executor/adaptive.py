@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import math
 
+from sharpen.executor.tolerance import LEAP, SHORT_LEAP, Tolerance
+
 PAUSE_S = 1.0
 """The first pause when the server names none; the most common window that limits are enforced over."""
 
@@ -31,6 +33,10 @@ MAX_PAUSE_S = 10.0
 
 STEP_BACK = 0.9
 """After an episode the rate starts at this share of what was measured, and below the rate that was refused."""
+
+FIRST_STEP_BACK, LATER_STEP_BACK = 0.75, 0.6
+"""After a rate that doubled, or that followed a curve, was refused and soon accepted again, so much of it is tried at
+least."""
 
 DOUBLING_S = 0.5
 """While nothing is known of the rate but that it was refused, it doubles in so many seconds."""
@@ -55,6 +61,27 @@ CATCH_UP_S = 0.01
 
 RELEVANT_S = 10.0
 """A rate that has held nothing back for so long, while the number of calls side by side did, is no limit any more."""
+
+
+DOUBTS, MAX_DOUBTS = 4.0, 16.0
+"""So many episodes that no limit explains (half of those that one does taken off), and it is found out whether going
+slower helps at all; half as many again whenever it did."""
+
+MIN_CALLS = 40
+"""Nothing is tried out before so many calls were accepted: limits of a handful look like chance."""
+
+FEW = 20
+"""So few calls in so short a time as ``MIN_CURVE_S``, or below the rate of before, exceed nothing."""
+
+SAME_MEASURED, SAME_PACE = 0.15, 0.1
+"""An episode is explained when what was accepted, or the rate that was refused, differs by at most such a share from
+the one before."""
+
+HELD_S = 1.0
+"""A rate that held a call back so lately is what limits."""
+
+CALM_S = 60.0
+"""Who puts up with refusals and has met none for so long is done with them."""
 
 
 class AdaptiveLimit:
@@ -98,6 +125,15 @@ class AdaptiveLimit:
         self._blocked_at: float | None = None
         self._measured: float | None = None
         self._held = self._kept_pace = False
+        self._started_at = -math.inf
+        # refusals that no limit explains
+        self._tolerance: Tolerance | None = None
+        self._unexplained = 0.0
+        self._doubts, self._leap = DOUBTS, LEAP
+        self._doubted_calls = self._doubted_refusals = 0
+        self._last_refused_rate: float | None = None
+        self._total = 0
+        self._refused_at = began
         # the number of calls side by side
         self._kept: int | None = None
         self._slots_known = False
@@ -110,6 +146,8 @@ class AdaptiveLimit:
     @property
     def rate(self) -> float | None:
         """Calls that may start each second; None: not limited."""
+        if self._tolerance:
+            return self._tolerance.rate
         if self._floor is None:
             return None
         if self._plateau is None:
@@ -119,7 +157,11 @@ class AdaptiveLimit:
     @property
     def unlimited(self) -> bool:
         """Nothing is held back any more."""
-        return self._floor is None and self.concurrency >= self.most and not self._paused and self._proved
+        return self.rate is None and self.concurrency >= self.most and not self._paused and self._proved
+
+    def calm(self, now: float) -> bool:
+        """No refusal is to be reckoned with: nothing is held back, and there were none for a good while."""
+        return self.unlimited and (self._tolerance is None or now - self._refused_at > CALM_S)
 
     def paused_for(self, now: float) -> float:
         """Seconds until calls may start again after a refusal."""
@@ -137,7 +179,7 @@ class AdaptiveLimit:
             if now < self._probe_ends:  # a refusal comes quickly: what takes longer was accepted
                 return self._probe_ends - now
             self._prove(now)
-        if self._floor is not None and now < self._next_at:
+        if now < self._next_at and self.rate is not None:
             if self._blocked_at is None:
                 self._blocked_at = now
             self._paced_at = now
@@ -147,24 +189,29 @@ class AdaptiveLimit:
     def started(self, now: float, in_flight: int) -> None:
         """One more call has started; ``in_flight`` includes it."""
         self._starts += 1
+        self._started_at = now
         if in_flight >= self.concurrency:
             self._full = True
             if self._floor is not None and now - self._paced_at > RELEVANT_S:
                 self._floor = self._plateau = None
         if not self._proved and not self._asked:
             self._probe_ends = now + max(0.05, 3 * self._refusal_s)
-        if self._floor is not None:
+        rate = self.rate
+        if rate is not None:
             self._held = self._blocked_at is not None
-            if self._blocked_at is not None:  # only while it holds something back does a rate grow
-                self._age += now - self._blocked_at
-                self._blocked_at = None
-            rate = self.rate
-            assert rate is not None
-            self._next_at = max(self._next_at, now - CATCH_UP_S) + 1 / rate
+            if self._blocked_at is None:
+                self._next_at = now + 1 / rate  # who did not wait for the pace is not behind it
+                return
+            self._age += now - self._blocked_at  # only while it holds something back does a rate grow
+            self._blocked_at = None
+            self._next_at = max(self._next_at, now - CATCH_UP_S) + 1 / (self.rate or rate)
 
     def answered(self, now: float, late: bool, level: int) -> None:
         """A call ended, and not by a refusal."""
         if late:
+            return
+        if self._tolerance:
+            self._tolerance.answered(now - self._paced_at <= HELD_S)
             return
         self._accepted_level = max(self._accepted_level, level)
         if not self._proved:
@@ -199,6 +246,10 @@ class AdaptiveLimit:
                 self._asked = True
             return False
         self._refusal_s = took
+        if self._tolerance and not self._tolerance.refused(self._pace(now)):
+            self._refused_at = now
+            return False
+        self._refused_at = now
         if self._proved and self._starts > 0:
             self._begin_episode(now, level, in_flight)
         else:
@@ -210,11 +261,39 @@ class AdaptiveLimit:
     def _begin_episode(self, now: float, level: int, in_flight: int) -> None:
         """Tell by what was exceeded: where as many were accepted side by side before, it was the rate."""
         self._kept_pace = self._held and self._plateau is not None and in_flight + 1 < self.concurrency
-        self._by_rate = self._kept_pace or 0 < level <= self._accepted_level
+        self._by_rate = self._kept_pace or 0 < level <= max(1, self._accepted_level)
         self._in_flight, self._refused_too = in_flight, 0
-        self._refused_rate = self.rate or (max(1, self._starts) / max(now - self._since, 1e-3))
+        self._refused_rate = self._pace(now)
         self._pause_s = SHORT_PAUSE_S if self._slots_known and not self._by_rate else PAUSE_S
         self._paused_at = now
+
+    def _pace(self, now: float) -> float:
+        """Calls that are started each second at present."""
+        return self.rate or max(1, self._starts) / max(now - self._since, 1e-3)
+
+    def _doubt(self, measured: float, span: float, pause: float) -> None:
+        """Count the episodes that look like no limit: a real one is soon met at the same height again and again."""
+        refused = self._refused_rate or measured
+        if self._last_refused_rate is None or self._measured is None or (self._slots_known and not self._by_rate):
+            explained, soon = True, False
+        else:
+            same = _agree(measured, self._measured, share=SAME_MEASURED)
+            same = same or _agree(refused, self._last_refused_rate, share=SAME_PACE)
+            same = same and refused >= 0.95 * (self._plateau or 0.0)
+            below = refused < (self._plateau or 0.0)
+            soon = self._starts < FEW and (below or span - pause < MIN_CURVE_S)
+            explained = pause >= LONG_PAUSE_S or (same and not soon)
+        self._last_refused_rate = refused
+        self._doubted_calls += self._starts
+        self._total += self._starts
+        if not explained:
+            self._unexplained += 1.5 if soon else 1.0
+            self._doubted_refusals += 1
+        elif self._unexplained > 0:
+            self._unexplained -= 0.5
+            self._doubted_refusals += 1
+        if self._unexplained <= 0:
+            self._doubted_calls = self._doubted_refusals = 0
 
     def dropped(self, late: bool) -> None:
         """A call was cancelled and proves nothing: if it was the probe, there may be another."""
@@ -232,7 +311,15 @@ class AdaptiveLimit:
         self._proved, self._probe_ends = True, None
         span, pause = max(now - self._since, 1e-3), now - self._paused_at
         measured = max(1, self._starts) / span
-        if self._by_rate:
+        if self._tolerance is None:
+            self._doubt(measured, span, pause)
+        if self._tolerance:
+            self._endure(self._tolerance)
+        elif self._unexplained >= self._doubts and self._total >= MIN_CALLS:
+            share = self._doubted_refusals / (self._doubted_refusals + self._doubted_calls)
+            self._tolerance = Tolerance(share, self._refused_rate or measured, self._leap)
+            self.concurrency = self.most
+        elif self._by_rate:
             self._step_back_rate(measured, span, pause)
         else:
             self._step_back_slots(now)
@@ -244,8 +331,25 @@ class AdaptiveLimit:
                 self._floor, self._plateau, self._age = STEP_BACK * measured, None, 0.0
         self._measured = measured
         self._since, self._starts, self._accepted_level = now, 0, 0
-        self._next_at = self._paced_at = now
+        rate = self.rate
+        self._next_at = now if rate is None else max(now, self._started_at + 1 / rate)  # a probe has just gone
+        self._paced_at = now
         self._blocked_at = None
+
+    def _endure(self, tolerance: Tolerance) -> None:
+        """Go on after too many refusals of those that are put up with, or do not put up with them any more."""
+        if not tolerance.over:
+            return
+        self._tolerance, self._unexplained = None, 0.0
+        self._doubted_calls = self._doubted_refusals = 0
+        if tolerance.confirmed and tolerance.rate is not None:
+            self._doubts, self._leap = DOUBTS, LEAP
+            self._plateau, self._floor = tolerance.rate, STEP_BACK * tolerance.rate
+            self._amplitude, self._curve_s = self._plateau - self._floor, MIN_CURVE_S
+        else:  # the curve from before goes on, from its beginning
+            self._doubts = min(MAX_DOUBTS, self._doubts * 1.5)
+            self._leap = max(SHORT_LEAP, self._leap / 2)
+        self._age = 0.0
 
     @property
     def _in_flight_kept(self) -> int:
@@ -273,6 +377,11 @@ class AdaptiveLimit:
         if self._by_rate:
             self.concurrency, self._kept, self._slots_known = self.most, None, False
         refused = self._refused_rate or measured
+        if pause < LONG_PAUSE_S:  # one that nobody made use of: more may be had than was accepted
+            if self._plateau is None and self._held:
+                measured = max(measured, FIRST_STEP_BACK * refused)
+            elif self._kept_pace and self._unexplained < 2:
+                measured = max(measured, LATER_STEP_BACK * refused)
         measured = min(measured, refused)
         between = math.sqrt(measured * refused)
         self._floor = STEP_BACK * measured

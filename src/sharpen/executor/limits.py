@@ -200,7 +200,7 @@ class Limiter:
 
     def _update(self) -> None:
         """Whether nothing but the number of calls under way needs to be looked at."""
-        if self._adaptive is not None and self._adaptive.unlimited:
+        if self._adaptive is not None and self._adaptive.calm(self._clock()):
             self._adaptive = None
             self._began, self._starts = self._clock(), self.in_flight
         self._plain_ticket = (self.epoch, 0)
