@@ -1,3 +1,5 @@
+import pytest
+
 from sharpen.errors import ErrorKind
 from sharpen.executor.abort import AbortPolicy
 from sharpen.targets.base import Failure
@@ -64,3 +66,33 @@ def test_failures_of_single_cases_never_end_a_run() -> None:
 def test_a_request_that_a_server_calls_bad_is_the_cases_own() -> None:
     policy = AbortPolicy(100)
     assert [policy.failure(fail(ErrorKind.BAD_REQUEST, "no", 400), final=True) for _ in range(20)] == [None] * 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "message"),
+    [
+        (ErrorKind.RATE_LIMIT, 429, "HTTP 429: insufficient_quota"),
+        (ErrorKind.SERVER, 501, "HTTP 501: not implemented"),
+        (ErrorKind.SERVER, 505, "HTTP 505: version not supported"),
+    ],
+)
+def test_what_no_waiting_mends_ends_the_run_at_the_third_in_a_row(kind: ErrorKind, status: int, message: str) -> None:
+    policy = AbortPolicy(1000)
+    policy.success()  # a quota may be spent half way
+    failure = Failure(kind, message, status)
+    assert [policy.failure(failure, final=True) for _ in range(2)] == [None, None]
+    policy.success()
+    assert [policy.failure(failure, final=True) for _ in range(2)] == [None, None]
+    assert policy.failure(failure, final=True) == f"the target refuses every request: {message}"
+
+
+def test_what_is_refused_for_different_reasons_is_the_cases_own() -> None:
+    policy = AbortPolicy(1000)
+    for number in range(9):
+        assert policy.failure(Failure(ErrorKind.SERVER, f"HTTP 501: feature {number}", 501), final=True) is None
+
+
+def test_what_may_be_tried_again_ends_no_run() -> None:
+    policy = AbortPolicy(1000)
+    failure = Failure(ErrorKind.RATE_LIMIT, "HTTP 429: slow down", 429, retryable=True)
+    assert not any(policy.failure(failure, final=True) for _ in range(9))

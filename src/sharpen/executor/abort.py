@@ -8,6 +8,9 @@ from sharpen.targets.base import Failure
 PROOF = 3
 """So many failed attempts to connect, or calls refused for the same reason, with no success, prove a broken set-up."""
 
+NEVER_SERVED = frozenset({501, 505})
+"""Not implemented, HTTP version not supported (RFC 9110, section 15.6)."""
+
 
 class AbortPolicy:
     """Watches the attempts of one run at one target.
@@ -16,7 +19,9 @@ class AbortPolicy:
     - connection, before any success: when a call has used up its retries and nothing but failures to connect was seen,
       three of them at least (fewer when the run has fewer tasks);
     - what is asked for does not exist (HTTP 404: the model, the path; or a target of another kind says bad request):
-      when the first three calls were all refused so, with the same message. Any other refusal may be a case's own.
+      when the first three calls were all refused so, with the same message. Any other refusal may be a case's own;
+    - a quota that is spent (a rate limit that waiting does not lift), or a server that does not do what is asked (HTTP
+      501, 505): when three calls in a row ended so, with the same message, whatever was answered before.
 
     A server that breaks down, or that many calls find out of reach at once, is the circuit breaker's to give up.
     """
@@ -29,10 +34,13 @@ class AbortPolicy:
         self._other_attempts = 0
         self._finished = 0
         self._refusals: dict[tuple[int | None, str], int] = {}
+        self._hopeless = 0
+        self._hopeless_reason: tuple[int | None, str] | None = None
 
     def success(self) -> None:
         """An attempt was answered."""
         self._succeeded = True
+        self._hopeless = 0
 
     def failure(self, failure: Failure, final: bool) -> str | None:
         """An attempt failed; ``final``: it will not be retried. The reason to abort the run, or None."""
@@ -42,6 +50,9 @@ class AbortPolicy:
         if failure.kind is ErrorKind.CONNECTION:
             return self._connection(failure, final)
         self._other_attempts += 1
+        spent = failure.kind is ErrorKind.RATE_LIMIT and failure.http_status is not None
+        if final and not failure.retryable and (spent or failure.http_status in NEVER_SERVED):
+            return self._no_hope(failure)
         missing = failure.kind is ErrorKind.BAD_REQUEST and failure.http_status in (None, 404)
         if missing and final and not self._succeeded:
             return self._refusal(failure)
@@ -55,6 +66,14 @@ class AbortPolicy:
         if never:
             return f"cannot reach {self.subject}: {failure.message}"
         return None
+
+    def _no_hope(self, failure: Failure) -> str | None:
+        reason = (failure.http_status, failure.message)
+        self._hopeless = self._hopeless + 1 if reason == self._hopeless_reason else 1
+        self._hopeless_reason = reason
+        if self._hopeless < self._proof:
+            return None
+        return f"{self.subject} refuses every request: {failure.message}"
 
     def _refusal(self, failure: Failure) -> str | None:
         reason = (failure.http_status, failure.message)
