@@ -147,3 +147,18 @@ def test_what_was_spent_before_counts_beyond_any_limit() -> None:
     )
     with pytest.raises(BudgetExhausted):
         both.reserve()
+
+
+async def test_a_second_call_that_was_cancelled_is_taken_over_as_one() -> None:
+    """It was paid for, and is no retry."""
+
+    async def hedged(request: TargetRequest) -> CallOutcome:
+        outcome = CallOutcome(TargetResponse("answer", Usage(7, 3), cost=0.5), attempts=2, hedges=1)
+        for _ in range(2):
+            outcome.spend(Usage(7, 3), 0.5)
+        return outcome
+
+    cache, meter = Memory(), BudgetMeter()
+    first = await CallMemory(cache, KEYS, payer="run-1").answer(request(), hedged, StopSignal(), meter)
+    again = await CallMemory(cache, KEYS, payer="run-1").answer(request(), hedged, StopSignal(), meter)
+    assert (again.attempts, again.hedges, again.cost) == (first.attempts, first.hedges, first.cost) == (2, 1, 1.0)

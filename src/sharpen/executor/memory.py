@@ -136,7 +136,7 @@ class CallMemory:
 
     def _kept(self, request: TargetRequest, outcome: CallOutcome, response: TargetResponse) -> CachedResponse:
         retried = None
-        if outcome.failed_attempts:
+        if outcome.failed_attempts or outcome.hedges:
             retried = Retried(
                 outcome.prompt_tokens, outcome.completion_tokens, outcome.cost, tuple(outcome.failed_attempts)
             )
@@ -159,6 +159,8 @@ class CallMemory:
             outcome.prompt_tokens, outcome.completion_tokens = retried.prompt_tokens, retried.completion_tokens
             outcome.cost = retried.cost
             outcome.failed_attempts = list(retried.failed_attempts)
+            # a call that neither failed nor brought the answer was cancelled, because the other one of its pair did
+            outcome.hedges = max(0, found.attempts - 1 - len(retried.failed_attempts))
             outcome.wait_time = sum(attempt.wait for attempt in retried.failed_attempts)
         meter.charge(outcome.attempts, outcome.total_tokens, outcome.cost)
         return outcome
