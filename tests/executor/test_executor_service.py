@@ -17,6 +17,7 @@ from sharpen.config.targets import PluginTarget
 from sharpen.errors import EmptyDatasetError, ErrorKind, PlanError, RunAborted, StoreError, TemplateError
 from sharpen.executor.executor_service import ExecutorService
 from sharpen.executor.models import RunExecutionResult, RunStatus, TaskResult, TaskStatus
+from sharpen.executor.session import ExecutionSession
 
 EQUALS = TextAssertion(type="equals", value="{{ expected }}")
 SPY = PluginTarget(kind="executor_kit:Spy")
@@ -437,13 +438,29 @@ def test_cancelling_after_the_last_task_changes_nothing() -> None:
 
 
 def test_another_thread_may_cancel() -> None:
-    service = ExecutorService()
-    timer = threading.Timer(0.1, service.cancel)
-    timer.start()
+    begun = threading.Event()
+
+    class Watcher(Journal):
+        def run_started(self, start: Any) -> None:
+            begun.set()
+
+    service = ExecutorService(observer=Watcher())
+    canceller = threading.Thread(target=lambda: begun.wait(30) and service.cancel())
+    canceller.start()  # a plain timer may go off before the run has begun, when there is nothing to cancel
     result = service.execute_test_plan(plan(1000, scripted(default="x", latency_ms=50), concurrency=2))
-    timer.join()
+    canceller.join()
     assert result.status is RunStatus.CANCELLED
     assert result.statistics.succeeded_tasks < 20
+
+
+async def test_a_session_cancelled_by_another_thread_before_it_is_entered_makes_no_call() -> None:
+    session = ExecutionSession(plan(5, SPY))
+    thread = threading.Thread(target=session.cancel)
+    thread.start()
+    thread.join()
+    async with session:
+        result = await session.run()
+    assert (result.status, Spy.last.calls) == (RunStatus.CANCELLED, 0)
 
 
 async def test_cancelling_the_awaiting_task_leaves_nothing_behind() -> None:

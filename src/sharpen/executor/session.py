@@ -101,9 +101,11 @@ class ExecutionSession:
 
     def cancel(self, reason: str = "cancelled by the user") -> None:
         """No new call from now on: calls under way finish, all other tasks are marked cancelled. From any thread."""
-        if self._loop is None or self._loop is asyncio._get_running_loop():
+        if self._loop is None:
+            self._stop.stop(RunStatus.CANCELLED, reason)  # nothing waits for it yet; a run that begins looks at it
+        if self._loop is asyncio._get_running_loop():
             self._cancel(reason)
-        else:
+        elif self._loop is not None:  # it may have been entered in this very moment by another thread
             self._loop.call_soon_threadsafe(self._cancel, reason)
 
     def _cancel(self, reason: str) -> None:
