@@ -26,6 +26,7 @@ GUIDE = HERE.parent / "docs" / "performance.md"
 SECTIONS = {
     "throughput": "Throughput: a server that answers at once",
     "efficiency": "Efficiency: a server that takes its time",
+    "ratelimit": "Limits: a server that refuses",
     "scale": "Scale: a data set that is never held whole",
     "conversion": "Conversion and decision",
     "startup": "Start-up",

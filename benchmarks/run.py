@@ -14,7 +14,7 @@ from typing import Any
 from common import HERE
 from results import load, run_section
 
-PARTS = ("throughput", "efficiency", "scale", "conversion", "startup", "profile_run")
+PARTS = ("throughput", "efficiency", "ratelimit", "scale", "conversion", "startup", "profile_run")
 
 
 def main() -> None:
@@ -33,7 +33,9 @@ def main() -> None:
             print("profile_run: this system has no CPU clock for each thread; left out")
             continue
         more: dict[str, Any] = {"runs": options.runs}
-        if part == "scale":
+        if part == "ratelimit":
+            more["runs"] = 1  # it measures what was learned in so many seconds, not what the machine can do
+        elif part == "scale":
             more["full"] = options.full
         elif part == "conversion" and "scale" in measured:
             more["scale"] = measured["scale"]
