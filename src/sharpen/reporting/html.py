@@ -51,7 +51,11 @@ def render_run_html(
         ("Latency, mean", fig.milliseconds(_mean_ms(result)), _p95(report)),
         ("Tokens per request", fig.count(_per_request(result)), f"{statistics.total_tokens:,} in all"),
         ("Cost", fig.usd(statistics.total_cost), _each(cost_each)),
-        ("Took", fig.duration(seconds), _retries(statistics.total_retries, statistics.cached_tasks)),
+        (
+            "Took",
+            fig.duration(seconds) if seconds else fig.NOTHING,
+            _retries(statistics.total_retries, statistics.cached_tasks),
+        ),
     ]
     if statistics.judge.calls:
         facts.append(("Judge", fig.usd(statistics.judge.cost), fig.plural(statistics.judge.calls, "call")))
