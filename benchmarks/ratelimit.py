@@ -21,7 +21,7 @@ from common import judged, median, sharpen_run, table, write_plan
 from results import benchmark_main
 from server import COMPLETION, RequestReader, http, run_loop, running
 
-SECONDS = 15
+SECONDS = 12
 RATE = 100
 LATENCY_MS = 100
 CONCURRENCY = 64
