@@ -16,6 +16,7 @@ from sharpen.config import case_set
 from sharpen.config.settings import store_url
 from sharpen.executor import run as executor_run
 from sharpen.executor.models import ResultLog
+from sharpen.storage import runs as stored_runs
 from sharpen.storage.store import Store
 
 CASES = 90
@@ -26,7 +27,8 @@ def large(request: pytest.FixtureRequest, cli: Cli, monkeypatch: pytest.MonkeyPa
     """The id of a run of 90 cases, each run once or twice, two thirds of which fail; 20 of anything may be held."""
     monkeypatch.setattr(case_set, "HELD", 20)
     monkeypatch.setattr(case_set, "SAMPLE", 12)
-    monkeypatch.setattr(executor_run, "HELD_RESULTS", 20)
+    for module in (executor_run, stored_runs):
+        monkeypatch.setattr(module, "HELD_RESULTS", 20, raising=False)
     return _run(cli, request.param)
 
 

@@ -72,7 +72,7 @@ def load_story(run_id: str, store: Store, overrides: Sequence[str] | None = None
     record = store.runs.get(run_id)
     manifest = manifest_of(record, overrides)
     stored = store.cases.stored(record.run_id)
-    plan = LoadedPlan(manifest, stored if record.dataset_hash else tuple(stored))
+    plan = LoadedPlan(manifest, tuple(stored) if record.case_ids else stored)
     service = OptimizerService(ScoringRules.of(manifest.rules))
     return plan, tell(manifest, store.runs.load_result(record.run_id), plan.sample, service)
 
@@ -127,7 +127,7 @@ def compare_runs(first: str, second: str, store: Store, alpha: float = 0.05) -> 
         for name, differs in (
             ("target or its parameters", old.target != new.target),
             ("prompt", old.prompt_hash != new.prompt_hash),
-            ("cases", old.dataset_hash != new.dataset_hash or set(old.case_ids) != set(new.case_ids)),
+            ("cases", _other_cases(old, new)),
         )
         if differs
     ]
@@ -149,3 +149,9 @@ def _pairs(old: str, new: str, store: Store) -> Iterator[tuple[CaseOutcome, Case
 def export_run(run_id: str, store: Store, form: str) -> Iterator[str]:
     """A run's results, one line a case; ``form``: jsonl, csv or recorded."""
     return export_lines(store, store.runs.get(run_id).run_id, form)
+
+
+def _other_cases(old: RunRecord, new: RunRecord) -> bool:
+    if old.dataset_hash and new.dataset_hash:
+        return old.dataset_hash != new.dataset_hash
+    return set(old.case_ids) != set(new.case_ids)
