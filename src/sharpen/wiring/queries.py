@@ -18,7 +18,6 @@ from sharpen.optimizer.verification import PairFold
 from sharpen.pipeline import RunStory, analyze_plan, tell
 from sharpen.storage.export import export_run as export_lines
 from sharpen.storage.records import RunRecord, RunSummary
-from sharpen.storage.records import RunRecord
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan, load_plan, plan_path
 from sharpen.wiring.stored_plans import manifest_of
