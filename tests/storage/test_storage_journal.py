@@ -6,13 +6,17 @@ import asyncio
 import errno
 import json
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sharpen.storage import journal as journals
+from sharpen.storage import recovery
 from sharpen.storage.failures import StoreUnavailableError
 from sharpen.storage.journal import Journal, left_behind, read
 from sharpen.storage.store import Store
@@ -55,7 +59,7 @@ def test_what_is_committed_leaves_it(database: Path) -> None:
     (path,) = files(database)
     assert [values for *_, values in read(path)] == [(1,), (2,)]  # the second is not committed yet
     journal.committed(journal.mark())
-    assert path.stat().st_size == 0
+    assert list(read(path)) == []
     journal.append("results", ("run",), (3,))
     assert [values for *_, values in read(path)] == [(3,)]
     journal.close(keep=True)
@@ -85,6 +89,54 @@ def test_a_torn_end_spoils_nothing(database: Path, torn: bytes) -> None:
         file.write(torn)
     assert [values for *_, values in read(path)] == [(1,)]
     journal.close()
+
+
+def test_an_idle_process_keeps_its_journal(database: Path) -> None:
+    """Its calls may take minutes; who opens the store meanwhile must not take the file away beneath it."""
+    journal = Journal(database)
+    journal.append("results", ("run",), (1,))
+    journal.committed(journal.mark())
+    (path,) = files(database)
+    os.utime(path, (0, 0))
+    assert left_behind(database) == []
+    path.unlink()  # another container's process, which cannot know that we live
+    journal.append("results", ("run",), (2,))
+    assert [values for path in files(database) for *_, values in read(path)] == [(2,)]
+    journal.close()
+
+
+def test_a_row_that_did_not_fit_leaves_the_next_ones_readable(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    journal = Journal(database)
+    with monkeypatch.context() as disk, pytest.raises(StoreUnavailableError):
+        disk.setattr(os, "write", full)
+        journal.append("results", ("run",), (1,))
+    journal.append("results", ("run",), (2,))
+    (path,) = files(database)
+    assert list(read(path)) == [("results", ("run",), (2,))]
+    journal.close()
+
+
+FOREIGN = [5, None, "results", [], [["results"], 1], {"results": 1}, ["results", "run"], ["results", {"x": [1]}]]
+
+
+HERE = journals.this_host()
+
+
+@pytest.mark.parametrize(
+    "owner", [5, [], ["h", 1], [None] * 3, [HERE, "../..", {}], [HERE, 10**400, 1.0], [HERE, -1, 1.0]]
+)
+def test_what_others_wrote_keeps_nobody_from_the_store(database: Path, owner: Any) -> None:
+    with Store.open(f"sqlite:///{database}"):
+        pass
+    path = abandoned(database, *FOREIGN, owner=owner, age_s=99)
+    with path.open("ab") as file:
+        file.write(b"[" * 100_000 + b"\n" + b"\xff\n")
+    os.utime(path, (0, 0))
+    with Store.open(f"sqlite:///{database}") as store:
+        assert store.runs.list() == ()
 
 
 def test_a_full_disk_leaves_whole_lines(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +227,75 @@ def test_what_cannot_be_committed_waits_for_the_next_time(database: Path, monkey
     with Store.open(url) as store:
         assert store.results.list("r1") == RUN.task_results
     assert files(database) == []
+
+
+async def test_nothing_is_confirmed_while_its_commit_is_under_way(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that others asked for has taken the row already: ``sync`` must wait for it all the same."""
+    with Store.open(f"sqlite:///{database}") as store:
+        sink = store.sink()
+        await sink.start_run(start_of(RUN))
+        began, go_on, write = threading.Event(), threading.Event(), store.database.write
+
+        @contextmanager
+        def slow(*, quick: bool = False) -> Iterator[Any]:
+            began.set()
+            assert go_on.wait(5)
+            with write(quick=quick) as connection:
+                yield connection
+
+        monkeypatch.setattr(store.database, "write", slow)
+        await sink.save_result("r1", RUN.task_results[0])
+        other = asyncio.create_task(store._writer.write(lambda _: None))
+        assert await asyncio.to_thread(began.wait, 5)
+        syncing = asyncio.create_task(sink.sync())
+        await asyncio.sleep(0.05)
+        assert not syncing.done()
+        (path,) = files(database)
+        assert [table for table, *_ in read(path)] == ["results"]
+        go_on.set()
+        await syncing
+        await other
+        assert store.results.count("r1") == 1
+
+
+def test_the_rest_of_a_journal_waits_when_the_disk_fills_up_meanwhile(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are tried one by one when one of them has no run any more; that this ends early must cost none of them."""
+    url = f"sqlite:///{database}"
+    with Store.open(url) as store:
+        asyncio.run(_begin(store))
+        (path,) = files(database)
+        lines = path.read_text().splitlines(keepends=True)
+    orphan = json.loads(lines[-1])
+    orphan[1] = 999
+    path.write_text("".join(['["gone", 1, 1.0]\n', *lines[1:], json.dumps(orphan) + "\n"]))
+    os.utime(path, (0, 0))
+    insert, calls = recovery._insert, 0
+
+    def filling_up(database: Any, rows: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise StoreUnavailableError("full")
+        insert(database, rows)
+
+    with monkeypatch.context() as full:
+        full.setattr(recovery, "_insert", filling_up)
+        with Store.open(url) as store, store.database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM results")
+    assert files(database) == [path]
+    with Store.open(url) as store:
+        assert store.results.list("r1") == RUN.task_results
+
+
+async def _begin(store: Store) -> None:
+    sink = store.sink()
+    await sink.start_run(start_of(RUN))
+    for result in RUN.task_results:
+        await sink.save_result("r1", result)
 
 
 def test_the_disk_is_asked_about_the_log_that_is_in_use(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class Journal:
         self._handle: int | None = None
         self._file = 0
         self._size = 0
+        self._head = 0  # bytes of the first line: it stays when all others go, for an idle process lives, too
         self._written = 0
         self._old: list[tuple[int, int]] = []  # files that are full, and up to which mark they hold lines
         self._described: set[str] = set()
@@ -53,14 +54,17 @@ class Journal:
         """Add a row of a table; it survives ``kill -9`` when this returns. Raises ``StoreUnavailableError``."""
         line = json.dumps((table, *values), separators=(",", ":")) + "\n"
         with self._lock:
-            if self._handle is None:
+            if self._handle is None or (self._size <= self._head and self._taken_away(self._handle)):
                 self._open()
+            head = ""
             if table not in self._described:
-                self._described.add(table)
                 line = json.dumps((table, *columns), separators=(",", ":")) + "\n" + line
             if not self._size:
-                line = json.dumps((this_host(), os.getpid(), birth_of(os.getpid()))) + "\n" + line
-            self._write(line.encode())
+                head = json.dumps((this_host(), os.getpid(), birth_of(os.getpid()))) + "\n"
+            self._write((head + line).encode())
+            self._described.add(table)
+            if head:
+                self._head = len(head)
 
     def mark(self) -> int:
         """How much was appended so far, for ``committed``."""
@@ -71,11 +75,11 @@ class Journal:
         with self._lock:
             while self._old and self._old[0][1] <= mark:
                 self._path(self._old.pop(0)[0]).unlink(missing_ok=True)
-            if self._handle is None or not self._size:
+            if self._handle is None or self._size <= self._head:
                 return
             if mark == self._written:
-                os.ftruncate(self._handle, 0)
-                self._size = 0
+                os.ftruncate(self._handle, self._head)
+                self._size = self._head
                 self._described.clear()
             elif self._size > ROTATE_BYTES:
                 os.close(self._handle)
@@ -97,14 +101,22 @@ class Journal:
     def _path(self, number: int) -> Path:
         return self._database.with_name(f"{self._database.name}{_SUFFIX}{self._name}-{number}")
 
+    def _taken_away(self, handle: int) -> bool:
+        """Whether somebody removed the file who could not know that we live: a process of another container."""
+        if os.fstat(handle).st_nlink:
+            return False
+        os.close(handle)
+        self._handle = None
+        return True
+
     def _open(self) -> None:
         self._file += 1
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         try:
             self._handle = os.open(self._path(self._file), flags, 0o600)
         except OSError as error:
             raise self._failed(error) from error
-        self._size = 0
+        self._size = self._head = 0
         self._described.clear()
 
     def _write(self, data: bytes) -> None:
@@ -126,7 +138,7 @@ class Journal:
 
 
 def left_behind(database: Path) -> list[Path]:
-    """Journals of processes that are gone, or that say nothing for a minute: what is in use is empty most of the time.
+    """Journals of processes that are gone, or of which nothing is known and that say nothing for a minute.
 
     To bring home the lines of one that still lives would do no harm either, they are true.
     """
@@ -142,8 +154,10 @@ def _in_use(path: Path) -> bool:
         return bool(is_running(pid, born_at)) if host == this_host() else age_s < SILENT_S
     except FileNotFoundError:
         return True  # brought home by another process a moment ago
-    except (OSError, ValueError, TypeError):
-        return time.time() - path.stat().st_mtime < SILENT_S  # empty, or cut off: a power failure
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):  # cut off by a power failure, or not ours
+        with suppress(FileNotFoundError):
+            return time.time() - path.stat().st_mtime < SILENT_S
+        return True
 
 
 def read(path: Path) -> Iterator[tuple[str, tuple[str, ...], tuple[Any, ...]]]:
@@ -152,7 +166,9 @@ def read(path: Path) -> Iterator[tuple[str, tuple[str, ...], tuple[Any, ...]]]:
     for line in path.read_bytes().split(b"\n")[1:-1]:
         try:
             table, *values = json.loads(line)
-        except ValueError:  # a power failure may leave anything
+        except (ValueError, TypeError, RecursionError):  # a power failure may leave anything
+            continue
+        if not isinstance(table, str):
             continue
         if table not in columns:
             columns[table] = tuple(map(str, values))

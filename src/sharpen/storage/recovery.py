@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +58,12 @@ def _commit(database: Database, rows: Rows) -> None:
     except StoreError:  # one of them has lost its run: the others must not suffer
         for key, values in rows.items():
             for value in values:
-                with suppress(StoreError):
+                try:
                     _insert(database, {key: [value]})
+                except StoreUnavailableError:
+                    raise
+                except StoreError:
+                    continue
 
 
 def _insert(database: Database, rows: Rows) -> None:

@@ -46,6 +46,7 @@ class Writer:
         self._database = database
         self._journal = Journal(database.file, database.name) if database.file else None
         self._posted: deque[BulkRow] = deque()
+        self._posting = threading.Lock()
         self._committing = threading.Lock()
         self._failed: Exception | None = None
         self._batcher: Batcher[Work, Any] = Batcher("writer", self._commit)
@@ -62,8 +63,9 @@ class Writer:
             if row.done:
                 row.done(None)
             return
-        self._journal.append(row.insert.table, row.insert.columns, row.values)
-        self._posted.append(row)
+        with self._posting:
+            self._journal.append(row.insert.table, row.insert.columns, row.values)
+            self._posted.append(row)
         if soon:
             self._batcher.nudge()
 
@@ -73,9 +75,11 @@ class Writer:
 
     async def sync(self) -> None:
         """Wait until everything before is committed and the disk holds it. Raises ``StoreError``."""
-        mark = self._journal.mark() if self._journal else 0
-        if self._posted:
-            await self._batcher.submit(_nothing)
+        mark = 0
+        if self._journal:
+            with self._posting:  # whatever is before the mark has been posted, too
+                mark = self._journal.mark()
+            await self._batcher.submit(_nothing)  # what was posted may be in a commit that is under way
         await self._syncer.submit(None)
         failed, self._failed = self._failed, None
         if failed:
@@ -109,8 +113,8 @@ class Writer:
 
     def _commit_all(self, works: Sequence[Work]) -> Sequence[Any]:
         posted = [self._posted.popleft() for _ in range(len(self._posted))]
-        if not posted and not works:
-            return ()
+        if not posted and all(work is _nothing for work in works):
+            return [None] * len(works)
         try:
             answers = self._together([*posted, *works])[len(posted) :]
         except StoreUnavailableError:
@@ -119,8 +123,13 @@ class Writer:
         except Exception:
             if len(works) == 1 and not posted:
                 raise
-            for row in posted:
-                self._commit_posted(row)
+            while posted:
+                try:
+                    self._commit_posted(posted[0])
+                except StoreUnavailableError:
+                    self._posted.extendleft(reversed(posted))
+                    raise
+                del posted[0]
             return [self._commit_alone(work) for work in works]
         for row in posted:
             if row.done:
@@ -131,6 +140,8 @@ class Writer:
         failed: Exception | None = None
         try:
             self._together([row])
+        except StoreUnavailableError:
+            raise
         except Exception as error:  # noqa: BLE001 - handed to whoever asks for it
             failed = error
         if row.done:
