@@ -13,6 +13,7 @@ from cli_kit import Cli, calls_in, counted, right_model, routing_plan, wrong_mod
 
 from sharpen.executor.models import RunExecutionResult
 from sharpen.optimizer.models import Decision, TestExecutionReport
+from sharpen.storage.store import Store
 
 
 def test_exit_code_0_when_the_rules_hold(cli: Cli) -> None:
@@ -259,7 +260,26 @@ def test_a_resumed_run_needs_its_cases(cli: Cli) -> None:
     cli.write("cases.jsonl", routing_plan(6)["dataset"])
     cli.plan(dataset="cases.jsonl", execution={"budget": {"max_calls": 4}})
     run_id = cli("run", "plan.yaml", "--json").json["run"]["run_id"]
-    cli.write("cases.jsonl", routing_plan(5)["dataset"])
-    done = cli("resume", run_id)
-    assert done.code == 2
-    assert f"no longer holds 1 cases of run {run_id!r} (first: 'case-05')" in done.err
+    fewer = routing_plan(5)["dataset"]
+    other = [{**case, "expected": "other"} for case in routing_plan(6)["dataset"]]
+    for changed in (fewer, other, routing_plan(6)["dataset"][::-1]):
+        cli.write("cases.jsonl", changed)
+        done = cli("resume", run_id)
+        assert done.code == 2
+        assert f"the data set is no longer the one that run {run_id!r} began with; restore it" in done.err
+    cli.write("cases.jsonl", routing_plan(6)["dataset"])
+    assert cli("resume", run_id, "--set", "execution.budget.max_calls=6").code in (0, 1)
+
+
+def test_no_number_of_resumptions_gets_around_a_budget(cli: Cli) -> None:
+    """What a task cost that was cut off while it was retried is not forgotten when it is asked again."""
+    cli.plan(
+        cases=6,
+        target={"kind": "scripted", "default": {"failure": "server"}},
+        execution={"concurrency": 3, "max_retries": 1, "budget": {"max_calls": 3}, "cache": False},
+    )
+    run_id = cli("run", "plan.yaml", "--json").json["run"]["run_id"]
+    for calls in (4, 5, 6):
+        cli("resume", run_id, "--set", f"execution.budget.max_calls={calls}")
+        with Store.open(f"sqlite:///{cli.directory}/.sharpen/sharpen.db") as store:
+            assert store.spent(run_id).calls == calls

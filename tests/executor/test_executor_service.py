@@ -419,7 +419,7 @@ class CancelAfter(Journal):
 
     def task_finished(self, result: TaskResult, statistics: Any) -> None:
         super().task_finished(result, statistics)
-        if statistics.completed_tasks == self.number:
+        if statistics.completed_tasks >= self.number:
             self.service.cancel()
 
 

@@ -153,7 +153,7 @@ class ExecutionSession:
             prompt=[{"role": message.role, "content": message.content} for message in prompt.messages],
             target=self.target_identity,
             case_ids=() if isinstance(cases, CaseSet) else tuple(case.id for case in cases),
-            dataset_hash=cases.content_hash if isinstance(cases, CaseSet) else None,
+            dataset_hash=self._dataset_hash(cases),
             limits=self._main.limiter.state,
         )
         pending = start.total_tasks - len(finished or ())
@@ -176,6 +176,13 @@ class ExecutionSession:
         finally:
             current_run.reset(told)
             self._run_stops.discard(stop)
+
+    def _dataset_hash(self, cases: Collection[Case]) -> str | None:
+        """Which data set it is, when it is the plan's and all of it."""
+        if isinstance(cases, CaseSet):
+            return cases.content_hash
+        whole = self.manifest.case_set()
+        return whole.content_hash if cases is whole.held else None
 
     async def _open_judges(self, assertions: Sequence[AssertionConfig]) -> None:
         for assertion in assertions:

@@ -28,7 +28,7 @@ class RunSummary(Record):
 class RunRecord(RunSummary):
     """Everything noted about a run but its results: enough to resume it. ``case_ids`` are in case order.
 
-    Of a run of a large data set there are no ``case_ids`` but its ``dataset_hash`` (``CaseSet.content_hash``).
+    ``dataset_hash`` is ``CaseSet.content_hash`` when the run is one of a whole data set. A large one has no ``case_ids``.
     """
 
     manifest: dict[str, Any] = Field(default_factory=dict)
@@ -56,6 +56,14 @@ class Spending(Record):
     tokens: int = 0
     cost: float = 0.0
     unpriced_calls: int = 0
+
+    def __add__(self, other: Spending) -> Spending:
+        return Spending(
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+            cost=self.cost + other.cost,
+            unpriced_calls=self.unpriced_calls + other.unpriced_calls,
+        )
 
 
 class StoredCase(Record):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
 
 from sharpen.config.prompts import PromptTemplate
 from sharpen.errors import StoreError
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.ports import RunStart
+from sharpen.executor.run import HELD_RESULTS
 from sharpen.executor.statistics import summarize
 from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
@@ -60,7 +63,7 @@ class RunRepository:
                 prompt=tuple(connection.execute(prompt).scalar() or ()),
                 target=run.target,
                 metadata=run._mapping["metadata"],
-                case_ids=() if run.dataset_hash else _case_ids(connection, run.id),
+                case_ids=() if _is_large(run) else _case_ids(connection, run.id),
                 dataset_hash=run.dataset_hash,
             )
 
@@ -74,7 +77,7 @@ class RunRepository:
         with self._database.read() as connection:
             run = find_run(connection, ref)
             number = count_results(connection, run.id)
-            stored = StoredResults(self._database, run.id) if run.dataset_hash else None
+            stored = StoredResults(self._database, run.id) if _is_large(run) else None
             results = stored or tuple(read_results(connection, run.id))
             running = run.status == RunStatus.RUNNING
             total = max(run.total_tasks, number) if running or stored else number
@@ -147,6 +150,11 @@ def end_run(connection: Connection, key: int, result: RunExecutionResult) -> Non
             metadata=result.metadata,
         )
     )
+
+
+def _is_large(run: Row[Any]) -> bool:
+    """Its cases and results are not to be held in memory."""
+    return run.dataset_hash is not None and run.total_tasks > HELD_RESULTS
 
 
 def _case_ids(connection: Connection, key: int) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ runs = Table(
     Column("metadata", Json, nullable=False),
     Column("prompt_hash", ExactText, ForeignKey("prompts.content_hash")),
     _text("dataset_hash", optional=True),
+    Column("carried", Json),  # what results cost that were dropped to be asked again
     Index(None, "workflow_id", "started_at"),
     Index(None, "started_at"),
     Index(None, "parent_run_id"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, func, or_, select
+from typing import Any
 
-from sharpen.executor.models import TaskStatus
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, update
+
+from sharpen.errors import ErrorKind
+from sharpen.executor.models import RunStatus, TaskStatus
 from sharpen.storage import schema
 from sharpen.storage.engine import Database
 from sharpen.storage.lookup import find_run
@@ -14,8 +17,12 @@ from sharpen.storage.results import SYSTEMIC
 _RESULTS = schema.results.c
 _PAID, _JUDGED = _RESULTS.attempts > 0, _RESULTS.judge_calls > 0
 
-_ASKED_AGAIN = or_(_RESULTS.status == TaskStatus.CANCELLED.value, _RESULTS.error_kind.in_(SYSTEMIC))
-_TAKEN_OVER = and_(_RESULTS.output.is_not(None), func.coalesce(_ASKED_AGAIN, False))
+_ASKED_AGAIN = func.coalesce(
+    or_(_RESULTS.status == TaskStatus.CANCELLED.value, _RESULTS.error_kind.in_(SYSTEMIC)), False
+)
+_REFUSED = func.coalesce(_RESULTS.error_kind == ErrorKind.BAD_REQUEST.value, False)
+"""In a run that was aborted: the server refused what was the plan's mistake, not the case's."""
+_TAKEN_OVER = and_(_RESULTS.output.is_not(None), _ASKED_AGAIN)
 """Answered, and not judged to an end: the answer is remembered, and counted when the resumed run takes it over."""
 
 _SUMS = select(
@@ -30,11 +37,35 @@ _SUMS = select(
 
 
 def spent_by(database: Database, run_id: str) -> Spending:
-    """Attempts, judge calls, tokens and cost of a run's results, those included that are asked again.
+    """Attempts, judge calls, tokens and cost of a run so far, in all its processes. Raises ``UnknownNameError``.
 
-    Raises ``UnknownNameError``.
+    Calls that were in flight when a process was killed are known to nobody, and not counted.
     """
     with database.read() as connection:
-        run = find_run(connection, run_id).id
-        calls, tokens, cost, unpriced = connection.execute(_SUMS.where(_RESULTS.run == run)).one()
+        run = find_run(connection, run_id)
+        return _carried(run) + _sum(connection, _RESULTS.run == run.id)
+
+
+def take_up(database: Database, run_id: str) -> Spending:
+    """Make a run ready to be gone on with: drop the results that are asked again, and keep what they cost.
+
+    What the run has spent so far is returned. Raises ``UnknownNameError``, ``StoreError``.
+    """
+    with database.write() as connection:
+        run = find_run(connection, run_id)
+        again = or_(_ASKED_AGAIN, _REFUSED) if run.status == RunStatus.ABORTED else _ASKED_AGAIN
+        dropped = and_(_RESULTS.run == run.id, again)
+        carried = _carried(run) + _sum(connection, dropped)
+        runs = schema.runs
+        connection.execute(update(runs).where(runs.c.id == run.id).values(carried=carried.model_dump(mode="json")))
+        connection.execute(delete(schema.results).where(dropped))
+        return carried + _sum(connection, _RESULTS.run == run.id)
+
+
+def _carried(run: Row[Any]) -> Spending:
+    return Spending.model_validate(run.carried or {})
+
+
+def _sum(connection: Connection, where: ColumnElement[bool]) -> Spending:
+    calls, tokens, cost, unpriced = connection.execute(_SUMS.where(where)).one()
     return Spending(calls=calls or 0, tokens=tokens or 0, cost=cost or 0.0, unpriced_calls=unpriced or 0)

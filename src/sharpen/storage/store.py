@@ -23,7 +23,7 @@ from sharpen.storage.results import ResultRepository
 from sharpen.storage.runs import RunRepository
 from sharpen.storage.searches import SearchRepository
 from sharpen.storage.sink import StoreSink
-from sharpen.storage.spending import spent_by
+from sharpen.storage.spending import spent_by, take_up
 from sharpen.storage.versions import StoredVersionRepository
 from sharpen.storage.writer import Writer
 
@@ -84,6 +84,11 @@ class Store:
     def spent(self, run_id: str) -> Spending:
         """What the saved results of a run cost. Raises ``UnknownNameError``."""
         return spent_by(self._database, run_id)
+
+    def take_up(self, run_id: str) -> Spending:
+        """Make a run ready to be gone on with; what it has spent so far. Raises ``UnknownNameError``."""
+        self.flush()
+        return take_up(self._database, run_id)
 
     def flush(self) -> None:
         """Commit now what is on its way, so that every reader sees it. Blocks. Raises ``StoreError``."""

@@ -109,10 +109,11 @@ async def _run(
     service = executor(store, observer, tracer)
     run_id = resumed or new_run_id()
     with interruptible(draining(service, on_interrupt)), holding(store, f"run:{run_id}", service, on_takeover):
-        finished = store.results.finished(run_id) if store and resumed else None  # whoever had it writes no more
         async with service.session(plan.manifest, cases=plan.cases) as session:
-            if store and resumed:
-                charge(session.meter, store, run_id)
+            finished = None
+            if store and resumed:  # whoever had it writes no more
+                charge(session.meter, store.take_up(run_id))
+                finished = store.results.finished(run_id)
             result = await session.run(plan.cases, run_id=run_id, finished=finished)
     story = tell(plan.manifest, result, plan.sample, OptimizerService(ScoringRules.of(plan.manifest.rules)))
     if store is not None:

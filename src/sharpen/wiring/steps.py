@@ -14,7 +14,7 @@ from sharpen.config.prompts import PromptTemplate
 from sharpen.executor.budget import Meter
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.session import ExecutionSession
-from sharpen.storage.records import RunRecord
+from sharpen.storage.records import RunRecord, Spending
 from sharpen.storage.store import Store
 
 _LOG = logging.getLogger("sharpen.search")
@@ -39,9 +39,10 @@ class Steps:
         if known is None:
             run_id = self._unused(run_id)
             return await self._session.run(cases, prompt, purpose, run_id, self._parent)
-        charge(self._session.meter, self._store, known.run_id)
         if known.status is RunStatus.COMPLETED:
+            charge(self._session.meter, self._store.spent(known.run_id))
             return self._store.runs.load_result(known.run_id)
+        charge(self._session.meter, self._store.take_up(known.run_id))
         finished = self._store.results.finished(known.run_id)
         return await self._session.run(cases, prompt, purpose, known.run_id, self._parent, finished)
 
@@ -67,7 +68,6 @@ class Steps:
         return found
 
 
-def charge(meter: Meter, store: Store, run_id: str) -> None:
-    """Count what an earlier process spent on a run towards the budgets of this one."""
-    spent = store.spent(run_id)
+def charge(meter: Meter, spent: Spending) -> None:
+    """Count what earlier processes spent towards the budgets of this one."""
     meter.charge(spent.calls, spent.tokens, spent.cost, spent.unpriced_calls)

@@ -34,6 +34,7 @@ def upgrade() -> None:
     op.add_column("results", sa.Column("failed_attempts", sa.Text()))
     op.add_column("results", sa.Column("hedges", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("runs", sa.Column("dataset_hash", sa.Text()))
+    op.add_column("runs", sa.Column("carried", sa.Text()))
     op.add_column("responses", sa.Column("attempts", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("responses", sa.Column("origin", sa.Text()))
     op.add_column("responses", sa.Column("retried", sa.Text()))
@@ -94,7 +95,7 @@ def downgrade() -> None:
     op.drop_index("ix_responses_created_at", "responses")
     for table, columns in (
         ("responses", ("created_at", "retried", "origin", "attempts")),
-        ("runs", ("dataset_hash",)),
+        ("runs", ("carried", "dataset_hash")),
         ("results", ("hedges", "failed_attempts", "limit_time", "queue_time")),
     ):
         for column in columns:
