@@ -110,9 +110,10 @@ def test_a_row_that_did_not_fit_leaves_the_next_ones_readable(database: Path, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     journal = Journal(database)
-    with monkeypatch.context() as disk, pytest.raises(StoreUnavailableError):
+    with monkeypatch.context() as disk:
         disk.setattr(os, "write", full)
-        journal.append("results", ("run",), (1,))
+        with pytest.raises(StoreUnavailableError):
+            journal.append("results", ("run",), (1,))
     journal.append("results", ("run",), (2,))
     (path,) = files(database)
     assert list(read(path)) == [("results", ("run",), (2,))]

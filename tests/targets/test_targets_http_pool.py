@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from yarl import URL
 
-from sharpen.targets.http_connection import Answer
+from sharpen.targets.http_connection import Answer, HttpConnection
 from sharpen.targets.http_errors import NoAnswerError, NoConnectionError, NotHttpError, TruncatedError
 from sharpen.targets.http_pool import HttpPool
 
@@ -233,6 +233,38 @@ async def test_no_connection() -> None:
     with pytest.raises(NoConnectionError, match=r"^127\.0\.0\.1:9: Connection refused; is the server running"):
         await post(pool)
     await pool.close()
+
+
+@pytest.mark.parametrize("line", [b"X-%d: " + b"y" * 500 + b"\r\n", b"z" * 500])
+async def test_fields_behind_the_body_are_bounded_as_those_before_it(line: bytes) -> None:
+    """Trailers without end, or one of them: memory is not theirs to fill until the deadline."""
+    sent = 0
+
+    async def trailers(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(CHUNKED + b"2\r\nhi\r\n0\r\nA: ")
+        for number in range(40_000):
+            data = line % number if b"%" in line else line
+            writer.write(data)
+            sent += len(data)
+            await writer.drain()
+
+    async with serving(trailers) as (_, pool), asyncio.timeout(10):
+        with pytest.raises(NotHttpError, match="larger than 64 KiB"):
+            await post(pool)
+    assert sent < 15_000_000
+
+
+async def test_large_bodies_in_small_chunks_are_no_large_headers() -> None:
+    body = b"".join(b"1\r\nx\r\n" for _ in range(100_000))
+    async with serving(CHUNKED + body + b"0\r\n\r\n") as (_, pool):
+        assert (await post(pool, limit=200_000)).body == b"x" * 100_000
+
+
+async def test_a_connection_that_ended_before_its_first_request_says_so() -> None:
+    connection = HttpConnection(lambda _: None)
+    with pytest.raises(NoAnswerError):
+        await connection.send(b"", b"", 1, 1)
 
 
 def test_a_header_that_would_smuggle_another_is_refused() -> None:

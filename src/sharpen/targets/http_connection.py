@@ -83,7 +83,8 @@ class HttpConnection(asyncio.Protocol):
         """Send a request; the future is its answer, with at most ``limit`` + 1 bytes of body (``error_limit`` + 1
         unless its status is 2xx). Raises ``ConnectionError``s of this package's and the system's.
         """
-        assert self._transport is not None
+        if self._transport is None:
+            raise NoAnswerError("the server closed the connection without an answer")
         self._waiter = asyncio.get_running_loop().create_future()
         self._limits = limit, error_limit
         self._begin()
@@ -103,7 +104,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _begin(self) -> None:
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._head_bytes = 0  # since the request, or the last piece of body
         self._chunks: list[bytes] = []
         self._size = 0
         self._limit = 0
@@ -118,6 +119,7 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
             return
         self._any_byte = True
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -126,10 +128,8 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._fail(NotHttpError("the server wants to speak another protocol"))
             return
-        if not self._in_body and self._waiter is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._flaw = NotHttpError(_TOO_MUCH)
+        if self._head_bytes > MAX_HEAD_BYTES and self._waiter is not None:
+            self._flaw = self._flaw or NotHttpError(_TOO_MUCH)
         if self._flaw:
             self._fail(self._flaw)
         elif self._unasked:
@@ -158,6 +158,7 @@ class HttpConnection(asyncio.Protocol):
         self._limit = self._limits[0 if 200 <= self._parser.get_status_code() < 300 else 1]
 
     def on_body(self, chunk: bytes) -> None:
+        self._head_bytes = 0  # fields may follow the body, too (RFC 9112, section 7.1.2)
         if self._enough or self._flaw:
             return
         if self._inflate is not None:

@@ -121,7 +121,8 @@ class HttpPool:
         except BaseException:
             plug.close()
             raise
-        self._open.add(connection)
+        if connection.usable:  # else it has ended already, and nobody will tell again
+            self._open.add(connection)
         return connection
 
     async def _look_up(self) -> list[AddressInfo]:
