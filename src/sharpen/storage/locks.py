@@ -14,6 +14,7 @@ from sharpen.errors import LockedError, StoreError
 from sharpen.storage import schema
 from sharpen.storage.engine import Database
 from sharpen.storage.ownership import Ownership, Process, process_of
+from sharpen.storage.recovery import recover
 from sharpen.storage.upsert import insert_or_keep
 
 _LOCKS = schema.locks.c
@@ -62,6 +63,7 @@ class LockRepository:
             time.sleep(_POLL_S)
         self._ownership.watch(name, on_lost)
         try:
+            recover(self._database)  # what who had it before was killed with
             yield holder
         finally:
             self._ownership.unwatch(name)

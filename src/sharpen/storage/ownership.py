@@ -22,6 +22,7 @@ from sharpen.errors import StoreError
 from sharpen.storage import schema
 from sharpen.storage.alive import UNKNOWN, birth_of, is_running, this_host
 from sharpen.storage.engine import Database
+from sharpen.storage.recovery import recover
 
 SIGN_OF_LIFE_S = 10.0
 GONE_AFTER_S = 60.0
@@ -89,6 +90,7 @@ class Ownership:
     def _enter(self) -> str:
         mine, pid = uuid4().hex, os.getpid()
         birth = birth_of(pid)
+        recover(self._database)  # before what they were paying for is free
         with self._database.write(quick=True) as connection:
             now = _now(connection)
             gone = [row.id for row in connection.execute(select(schema.processes)) if not _is_alive(row, now)]

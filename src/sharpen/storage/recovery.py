@@ -19,13 +19,14 @@ _TABLES = {table.name: table for table in (schema.results, schema.responses)}
 Rows = dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]]
 
 
-def recover(database: Database, file: Path) -> int:
+def recover(database: Database) -> int:
     """Commit the rows of every journal that was left behind, and remove it. How many rows there were.
 
-    A store that cannot be written now (a full disk) can still be read: the journals then wait for the next time.
+    For whoever opens the store or takes over the work of one who is gone, outside of any transaction. A store that
+    cannot be written now (a full disk) can still be read: the journals then wait for the next time.
     """
     found = 0
-    for path in journal.left_behind(file):
+    for path in journal.left_behind(database.file) if database.file else ():
         try:
             rows = _rows(path)
             number = sum(map(len, rows.values()))

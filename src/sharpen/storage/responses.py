@@ -21,6 +21,7 @@ from sharpen.storage.by_keys import ByKeys
 from sharpen.storage.claims import Claims
 from sharpen.storage.engine import Database
 from sharpen.storage.ownership import Ownership
+from sharpen.storage.recovery import recover
 from sharpen.storage.types import exact_json, exact_text, plain_text
 from sharpen.storage.writer import BulkRow, Writer
 from sharpen.targets.base import TargetResponse, Usage
@@ -112,9 +113,13 @@ class ResponseRepository:
 
     async def release(self, key: str) -> None:
         """End a claim without an answer. Raises ``StoreError``."""
-        if self._ours.pop(key, None):
-            mine = self._ownership.id()
+        if key not in self._ours:
+            return
+        mine = self._ownership.id()
+        try:
             await self._writer.write(lambda connection: self._claims.end(connection, [key], mine))
+        finally:  # not before: another one here would take the claim that is about to end for his own
+            self._ours.pop(key, None)
 
     async def forget(self, scope: str) -> None:
         """Drop every answer whose key begins with ``scope`` and a slash. Raises ``StoreError``."""
@@ -167,19 +172,22 @@ class ResponseRepository:
     def _take(self, keys: Collection[str]) -> tuple[dict[str, CachedResponse], set[str]]:
         """Answers that are there, and the keys that are ours now. Claims come first, so that no answer is missed."""
         mine, claims = self._ownership.id(), self._claims
-        with self._database.write(quick=True) as connection:
-            claims.end(connection, [self._ended.popleft() for _ in range(len(self._ended))], mine)
-            claims.take(connection, keys, mine)
-            others = claims.of_others(connection, mine)
-            if payers := {others[key] for key in keys if key in others}:
-                gone = payers - self._ownership.alive(connection, payers)
+        gone: set[str] = set()
+        while True:
+            with self._database.write(quick=True) as connection:
                 if gone:
                     claims.drop(connection, gone)
-                    claims.take(connection, keys, mine)
-                    others = claims.of_others(connection, mine)
-            found = self._answers(connection, keys)
-            claims.end(connection, found.keys() - others.keys(), mine)
-        return found, set(keys) - found.keys() - others.keys()
+                claims.end(connection, [self._ended.popleft() for _ in range(len(self._ended))], mine)
+                claims.take(connection, keys, mine)
+                others = claims.of_others(connection, mine)
+                payers = {others[key] for key in keys if key in others}
+                gone = payers - self._ownership.alive(connection, payers)
+                if not gone:
+                    found = self._answers(connection, keys)
+                    claims.end(connection, found.keys() - others.keys(), mine)
+                    return found, set(keys) - found.keys() - others.keys()
+                claims.end(connection, keys, mine)  # until what the dead have paid for is home
+            recover(self._database)
 
     def _give_back(self, ask: _Ask) -> None:
         """Whoever asked was cancelled: what it may have won is for others."""

@@ -60,8 +60,7 @@ class Store:
         database = connect(url)
         try:
             ensure_current(database)
-            if database.file:
-                recover(database, database.file)
+            recover(database)
         except BaseException:
             database.close()
             raise
