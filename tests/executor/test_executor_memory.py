@@ -103,11 +103,12 @@ async def test_the_same_at_the_same_time_is_asked_once() -> None:
     assert ledger.under_way == {}
 
 
-async def test_when_the_first_fails_the_others_ask_for_themselves() -> None:
+async def test_when_the_first_fails_the_next_one_asks_for_the_others() -> None:
     cache, work, ledger = Memory(), Work(fails=1), Ledger()
     found = await asyncio.gather(*(ask(cache, work, case=case, ledger=ledger) for case in "abc"))
     assert [one.response is None for one in found] == [True, False, False]
-    assert work.calls == 3
+    assert [one.cached for one in found] == [False, False, True]
+    assert work.calls == 2
     assert cache.claims == set()
 
 

@@ -67,8 +67,8 @@ class CallMemory:
         """The outcome of a call, remembered or made by ``work``.
 
         The same call made twice at the same time is made once, and the other one is answered by it as from a cache;
-        when it fails, those who waited make their own. Waits for another process that pays for it, until ``stop``.
-        What is taken over is charged to ``meter``.
+        when it fails, the next one makes it for all that wait. Waits for another process that pays for it, until
+        ``stop``. What is taken over is charged to ``meter``.
         """
         key = self._keys.key(request)
         if key is None:
@@ -76,11 +76,10 @@ class CallMemory:
         if self._private is not None:
             return await self._answer_privately(self._private, key, request, work, meter)
         under_way = self._ledger.under_way
-        if key in under_way:
+        while key in under_way:
             first = await self._first(key)
             if first is not None and first.response is not None:
                 return _cached(first.response, first.execution_time)
-            return await self._called(key, request, work)
         under_way[key] = None
         outcome: CallOutcome | None = None
         try:
