@@ -134,7 +134,7 @@ def read_error_body(body: str) -> ErrorBody:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
-        return ErrorBody(shorten(re.sub(r"(?s)<(style|script)\b.*?</\1>|<[^<>]*>", " ", body)))
+        return ErrorBody(shorten(re.sub(r"(?s)<(style|script)\b.*?(?:</\1>|\Z)|<[^<>]*>", " ", body)))
     codes = frozenset(
         value.lower()
         for part in _mappings(parsed)
@@ -180,7 +180,7 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime | None = None) -
             return seconds
     try:
         moment = parsedate_to_datetime(headers["retry-after"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):  # a year or a time zone beyond all numbers
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
