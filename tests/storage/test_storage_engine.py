@@ -168,7 +168,7 @@ def test_sqlite_is_set_up_for_durability_and_readers(tmp_path: Path) -> None:
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10000}
 
 
 def test_a_locked_file_is_waited_for_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

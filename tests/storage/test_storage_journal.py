@@ -339,3 +339,13 @@ def test_what_is_finished_is_counted_as_it_is_read(tmp_path: Path) -> None:
         assert finished["a", 0] == results[0]
         with pytest.raises(KeyError):
             finished["c", 0]
+
+
+def test_a_store_that_was_removed_confirms_nothing(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/s.db") as store:
+        with store.database.write(quick=True) as connection:
+            connection.exec_driver_sql("CREATE TABLE one (x)")
+        for path in list(tmp_path.iterdir()):
+            path.unlink()
+        with pytest.raises(StoreUnavailableError, match="its disk did not confirm what was written: No such file"):
+            store.database.sync()

@@ -416,3 +416,33 @@ async def test_nested_openings_share_one_pool(openai_server: FaultyServer) -> No
         await target.invoke(REQUEST)
     with pytest.raises(RuntimeError, match="async with"):
         await target.invoke(REQUEST)
+
+
+# -- money and keys where servers are careless ------------------------------------------------------------------------
+
+
+def telling(usage: object, text: str = "ok") -> Reply:
+    body = {"choices": [{"message": {"role": "assistant", "content": text}}], "usage": usage}
+    return Reply(200, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": 10**23}])
+async def test_a_call_without_usage_has_no_price_unless_it_is_free(openai_server: FaultyServer, usage: object) -> None:
+    openai_server.script(telling(usage), telling(usage))
+    dear = await response(config(openai_server, price={"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}))
+    free = await response(config(openai_server, price={"input_usd_per_mtok": 0, "output_usd_per_mtok": 0}))
+    assert (dear.usage.total_tokens, dear.cost, free.cost) == (0, None, 0.0)
+
+
+async def test_an_answer_that_happens_to_be_a_short_key_stays_as_it_is(openai_server: FaultyServer) -> None:
+    openai_server.script(telling(None, "ok"), telling(None, f"the key is {KEY}"))
+    assert (await response(config(openai_server), "ok")).output == "ok"
+    assert (await response(config(openai_server))).output == "the key is <hidden>"
+
+
+async def test_a_refused_key_that_is_echoed_leaves_the_message_whole(openai_server: FaultyServer) -> None:
+    body = {"error": {"message": f"Incorrect API key provided: Bearer {KEY}", "type": "invalid_request_error"}}
+    openai_server.script(Reply(401, json.dumps(body).encode()))
+    found = await failure(config(openai_server))
+    assert found.kind is ErrorKind.AUTHENTICATION
+    assert found.message.endswith("Incorrect API key provided: <hidden>")

@@ -14,7 +14,7 @@ _KNOWN_FORMS = re.compile(
       | \bAIza[\w-]{20,}                            # Google
       | \bAKIA[0-9A-Z]{12,}                         # AWS
       | \beyJ[\w-]{10,}\.[\w-]{10,}                 # JSON web tokens
-      | \bBearer\s+\S{8,}
+      | \bBearer\s+(?:<hidden>|[^\s"'<>]{8,})
       | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)             # credentials in a URL
       | (?<=[?&])(?i:[\w-]*(?:key|token|secret|sig|signature|password|credential))=[^&\#\s'"]{8,}  # and in its query
     """,

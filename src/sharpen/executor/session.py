@@ -21,6 +21,7 @@ from sharpen.executor.abort import AbortPolicy
 from sharpen.executor.budget import BudgetMeter, CompositeMeter
 from sharpen.executor.caller import Caller
 from sharpen.executor.current_run import current_run
+from sharpen.executor.descriptors import make_room
 from sharpen.executor.hedging import Hedging
 from sharpen.executor.memory import CallMemory, Ledger
 from sharpen.executor.models import RunExecutionResult, RunStatus
@@ -81,6 +82,7 @@ class ExecutionSession:
         from sharpen.assertions.grading import Grader
 
         self._loop = asyncio.get_running_loop()
+        make_room(self.manifest.execution.concurrency)
         if not self.cases:
             found = self.manifest.case_set()
             self.cases = found.held or found
@@ -251,10 +253,16 @@ class ExecutionSession:
             "concurrency": self.manifest.execution.concurrency,
         }
         unpriced, limit = self._own_meter.unpriced_calls, self._own_meter.budget.max_cost_usd
+        warnings = []
         if unpriced and limit is not None:
-            found["warnings"] = [
+            warnings.append(
                 f"max_cost_usd {limit:g} could not be kept: the price of {unpriced} calls is unknown; set target.price"
-            ]
+            )
+        most = self._own_meter.budget.max_tokens
+        if most is not None and self._own_meter.calls_made() and not self._own_meter.tokens:
+            warnings.append(f"max_tokens {most:,} could not be kept: the server does not tell how many it uses")
+        if warnings:
+            found["warnings"] = warnings
         return found
 
     def _manifest_snapshot(self) -> dict[str, Any]:

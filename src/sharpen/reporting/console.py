@@ -76,6 +76,8 @@ def print_run(
     _print_verdict(console, verdict.of_run(result, report, decision))
     figures = [pair for pair in comparison.run_figures(result, report) if pair[1] != fig.NOTHING]
     print_pairs(console, figures)
+    for warning in result.metadata.get("warnings", ()):
+        print_line(console, f"warning: {warning}", "yellow")
     if time:
         print_time(console, time_breakdown.of_run(result))
     _print_failures(console, result, cases, failures)

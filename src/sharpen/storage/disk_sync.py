@@ -20,6 +20,7 @@ class WalSync:
     """The log of one database file. Thread-safe."""
 
     def __init__(self, database: Path) -> None:
+        self._database = database
         self._log = database.with_name(f"{database.name}-wal")
         self._lock = threading.Lock()
         self._handle: int | None = None
@@ -29,8 +30,9 @@ class WalSync:
         with self._lock:
             try:
                 now = self._log.stat()
-            except FileNotFoundError:  # the last connection was closed, and has moved all of it into the database
-                return
+            except FileNotFoundError:
+                self._database.stat()  # gone as well? Then somebody has removed the store
+                return  # the last connection was closed, and has moved all of it into the database
             if self._handle is not None and not os.path.samestat(os.fstat(self._handle), now):
                 os.close(self._handle)  # then another one made a new log
                 self._handle = None

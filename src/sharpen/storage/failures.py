@@ -10,7 +10,7 @@ from sqlalchemy import exc
 
 from sharpen.errors import StoreError
 
-BUSY_TIMEOUT_S = 30.0
+BUSY_TIMEOUT_S = 10.0
 """How long a connection waits for another process's write before it gives up, in seconds."""
 
 NO_SPACE = "there is no space left for it; free some and resume"

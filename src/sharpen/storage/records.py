@@ -28,7 +28,7 @@ class RunSummary(Record):
 class RunRecord(RunSummary):
     """Everything noted about a run but its results: enough to resume it. ``case_ids`` are in case order.
 
-    ``dataset_hash`` is ``CaseSet.content_hash`` when the run is one of a whole data set. A large one has no ``case_ids``.
+    ``dataset_hash`` is ``CaseSet.content_hash`` for a run of a whole data set. A large one has no ``case_ids``.
     """
 
     manifest: dict[str, Any] = Field(default_factory=dict)

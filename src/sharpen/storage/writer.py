@@ -49,6 +49,7 @@ class Writer:
         self._posting = threading.Lock()
         self._committing = threading.Lock()
         self._failed: Exception | None = None
+        self._given_up = False
         self._batcher: Batcher[Work, Any] = Batcher("writer", self._commit)
         self._syncer: Batcher[None, None] = Batcher("syncer", self._sync)
 
@@ -95,11 +96,12 @@ class Writer:
         """Commit what is waiting, then end. What cannot be committed stays in the journal."""
         self._batcher.close()
         self._syncer.close()
-        kept = False
-        try:
-            self.flush()
-        except Exception:  # noqa: BLE001 - whoever waited for it has been told; the journal keeps it
-            kept = True
+        kept = self._given_up and bool(self._posted)  # not to be waited for once more: the journal keeps it
+        if not kept:
+            try:
+                self.flush()
+            except Exception:  # noqa: BLE001 - whoever waited for it has been told; the journal keeps it
+                kept = True
         if self._journal:
             self._journal.close(keep=kept)
 
@@ -119,6 +121,7 @@ class Writer:
             answers = self._together([*posted, *works])[len(posted) :]
         except StoreUnavailableError:
             self._posted.extendleft(reversed(posted))
+            self._given_up = True
             raise
         except Exception:
             if len(works) == 1 and not posted:

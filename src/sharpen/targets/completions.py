@@ -15,6 +15,9 @@ from sharpen.config.targets import Api
 from sharpen.targets.base import Usage
 from sharpen.targets.failures import shorten
 
+MOST_TOKENS = 10**9
+"""No call uses more; a server that says so is not believed."""
+
 
 class MalformedCompletion(ValueError):
     """The server answered 2xx with something that is no completion. ``retryable``: it may be a moment's trouble."""
@@ -70,7 +73,7 @@ def read_completion(payload: dict[str, Any], api: Api) -> Completion:
 
 
 def read_usage(usage: Any) -> tuple[Usage, int]:
-    """Usage and cached prompt tokens; whatever is missing or senseless counts as zero."""
+    """Usage and cached prompt tokens; whatever is missing, senseless or beyond ``MOST_TOKENS`` counts as zero."""
     if not isinstance(usage, dict):
         return Usage(), 0
     details = usage.get("prompt_tokens_details")
@@ -79,7 +82,7 @@ def read_usage(usage: Any) -> tuple[Usage, int]:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_TOKENS else 0
 
 
 def _text_or_none(owner: dict[str, Any], name: str) -> str | None:

@@ -134,7 +134,7 @@ def read_error_body(body: str) -> ErrorBody:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
-        return ErrorBody(shorten(re.sub(r"(?s)<(style|script)\b.*?(?:</\1>|\Z)|<[^<>]*>", " ", body)))
+        return ErrorBody(shorten(re.sub(r"(?s)<(style|script)\b.*?(?:</\1>|\Z)|<(?!hidden>)[^<>]*>", " ", body)))
     codes = frozenset(
         value.lower()
         for part in _mappings(parsed)

@@ -32,6 +32,7 @@ from sharpen.targets.http_connection import Answer
 from sharpen.targets.http_errors import NotHttpError, TransportError
 from sharpen.targets.local_only import local_only, refuse_elsewhere
 from sharpen.targets.rate_headers import rate_hints, retry_after
+from sharpen.targets.secret_forms import SHORT_SECRET
 
 MAX_ANSWER_BYTES = 32 * 2**20
 """An answer larger than this (after decompression) is cut off and malformed."""
@@ -166,14 +167,21 @@ class OpenAICompatibleTarget(Target):
             raise self._error(Failure(ErrorKind.CONTENT_FILTER, message, status, usage=completion.usage, cost=cost))
         output, ended, model = completion.output, completion.finish_reason, completion.model
         for secret in self._secrets:  # a server that echoes headers must not bring the key into store and reports
+            if len(secret) < SHORT_SECRET:
+                continue  # a word like any other: to hide it would change answers that happen to hold it
             if secret in output or secret in f"{ended} {model}":
                 output = redact(output, self._secrets)
                 ended, model = (text and redact(text, self._secrets) for text in (ended, model))
         return TargetResponse(output, completion.usage, cost, ended, model, hints)
 
     def _cost(self, usage: Usage, cached_tokens: int = 0, answered_by: str | None = None) -> float | None:
-        """USD by the plan's price, else the requested model's, else that of the model that says it answered."""
+        """USD by the plan's price, else the requested model's, else that of the model that says it answered.
+
+        None too for a call without usage, unless the model is free: no call takes no tokens.
+        """
         config, cost = self._config, None
+        if not usage.total_tokens:
+            return 0.0 if self._cost(Usage(1, 1), 0, answered_by) == 0 else None
         for model in (config.model, answered_by):
             if cost is None and model:
                 cost = pricing.price(
