@@ -43,18 +43,21 @@ class Tally:
         self._counting: asyncio.Task[None] | None = None
 
     def add(self, index: int, result: TaskResult) -> None:
-        """One more saved result."""
+        """One more saved result. Raises what ``count`` has raised: nothing is counted any more."""
         if self._sink is None:
             self._count([(index, result)])
             return
         self._waiting.append((index, result))
         if self._counting is None:
             self._counting = asyncio.create_task(self._count_batches(self._sink))
+            self._counting.add_done_callback(lambda _: self._room.set())
+        elif self._counting.done():
+            self._counting.result()
         self._some.set()
 
     async def wait_for_room(self) -> None:
-        """Return when fewer than ``MAX_WAITING`` results wait for the disk."""
-        while len(self._waiting) >= MAX_WAITING:
+        """Return when fewer than ``MAX_WAITING`` results wait for the disk, or nobody counts them any more."""
+        while len(self._waiting) >= MAX_WAITING and self._counting and not self._counting.done():
             self._room.clear()
             await self._room.wait()
 
