@@ -45,8 +45,6 @@ async def test_nobody_waits_for_room_that_will_never_be(monkeypatch: pytest.Monk
         await asyncio.gather(*waiting)
         await asyncio.sleep(0.05)
         with pytest.raises(ZeroDivisionError):
-            for number in range(9):
-                tally.add(number, result)
-                await tally.wait_for_room()
+            tally.add(3, result)
         with pytest.raises(ZeroDivisionError):
             await tally.close()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from yarl import URL
 
 from sharpen.targets.http_connection import Answer, HttpConnection
 from sharpen.targets.http_errors import NoAnswerError, NoConnectionError, NotHttpError, TruncatedError
-from sharpen.targets.http_pool import HttpPool
+from sharpen.targets.http_pool import HttpPool, resolve
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -25,6 +27,7 @@ class Server:
         self.answers = answers
         self.requests: list[bytes] = []
         self.connections = 0
+        self.port = 0
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -233,6 +236,28 @@ async def test_no_connection() -> None:
     with pytest.raises(NoConnectionError, match=r"^127\.0\.0\.1:9: Connection refused; is the server running"):
         await post(pool)
     await pool.close()
+
+
+async def test_addresses_nobody_answers_at_are_looked_up_again() -> None:
+    questions = 0
+
+    async def moved(host: str, port: int) -> list[tuple[Any, ...]]:
+        nonlocal questions
+        questions += 1
+        return await resolve("127.0.0.1", server.port if questions > 1 else gone)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        gone = free.getsockname()[1]
+    async with serving(OK) as (server, used):
+        server.port = used._port
+        pool = HttpPool(URL("http://api.test/v1"), {}, resolve=moved)
+        with pytest.raises(NoConnectionError):
+            await post(pool)
+        assert (await post(pool)).body == b"hi"
+        assert (await post(pool)).body == b"hi"
+        await pool.close()
+    assert questions == 2
 
 
 @pytest.mark.parametrize("line", [b"X-%d: " + b"y" * 500 + b"\r\n", b"z" * 500])

@@ -104,6 +104,7 @@ class HttpPool:
         except ssl.SSLCertVerificationError:
             raise
         except OSError as error:
+            self._addresses_until = 0.0  # who moved, or woke in another network, has other ones
             raise NoConnectionError(self._host, self._port, error) from error
 
     async def _connected(self) -> HttpConnection:
