@@ -34,8 +34,8 @@ class Rewriter:
     async def __call__(self, messages: tuple[Message, ...]) -> str:
         """The model's text. Raises ``TargetError``, ``BudgetExhausted``."""
         self._calls += 1
-        question = _hash(messages)
-        outcome = self._again(question) or await self._ask(question, messages)
+        number, question = self._calls, _hash(messages)
+        outcome = self._again(number, question) or await self._ask(number, question, messages)
         if outcome.response is not None:
             return outcome.response.output
         failure = outcome.failure or Failure(ErrorKind.CANCELLED, "the rewriter was not called")
@@ -43,9 +43,9 @@ class Rewriter:
             raise BudgetExhausted(failure.message)
         raise TargetError(failure)
 
-    def _again(self, question: str) -> CallOutcome | None:
+    def _again(self, number: int, question: str) -> CallOutcome | None:
         """How this very call ended in an earlier process, charged as it was; None when it did not."""
-        asked, noted = self._heard.get(self._calls, ("", {}))
+        asked, noted = self._heard.get(number, ("", {}))
         if asked != question:
             return None
         try:
@@ -56,10 +56,10 @@ class Rewriter:
             self._meter.charge(outcome.attempts, outcome.total_tokens, outcome.cost)
         return outcome
 
-    async def _ask(self, question: str, messages: tuple[Message, ...]) -> CallOutcome:
+    async def _ask(self, number: int, question: str, messages: tuple[Message, ...]) -> CallOutcome:
         outcome = await self._caller.call(TargetRequest(messages, case_id="rewrite"))
         if not outcome.stopped:
-            self._store.searches.save_call(self._search_id, self._calls, question, _OUTCOME.dump_python(outcome))
+            self._store.searches.save_call(self._search_id, number, question, _OUTCOME.dump_python(outcome))
         return outcome
 
 
