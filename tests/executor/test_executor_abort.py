@@ -46,6 +46,35 @@ def test_the_same_refusal_of_the_first_three_calls_ends_the_run() -> None:
     assert policy.failure(NOT_FOUND, final=True) == "the judge refuses every request: no model 'x'"
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [
+        fail(ErrorKind.BAD_REQUEST, "redirects to https://elsewhere", 301),
+        fail(ErrorKind.BAD_REQUEST, "POST is not allowed", 405),
+        fail(ErrorKind.MALFORMED_COMPLETION, "no JSON but '<html>'", 200),
+    ],
+)
+def test_a_wrong_address_ends_the_run_as_a_missing_model_does(failure: Failure) -> None:
+    policy = AbortPolicy(100)
+    assert [policy.failure(failure, final=True) is None for _ in range(3)] == [True, True, False]
+    answered = AbortPolicy(100)
+    answered.success()
+    assert all(answered.failure(failure, final=True) is None for _ in range(9))
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        fail(ErrorKind.BAD_REQUEST, "too long", 400),
+        fail(ErrorKind.MALFORMED_COMPLETION, "the target returned a dict"),
+        Failure(ErrorKind.MALFORMED_COMPLETION, "an empty body", http_status=200, retryable=True),
+    ],
+)
+def test_what_may_be_a_cases_own_never_ends_it(failure: Failure) -> None:
+    policy = AbortPolicy(100)
+    assert all(policy.failure(failure, final=True) is None for _ in range(9))
+
+
 def test_refusals_that_differ_or_follow_a_success_are_the_cases_own() -> None:
     different = AbortPolicy(100)
     assert all(different.failure(fail(ErrorKind.BAD_REQUEST, f"bad {n}"), final=True) is None for n in range(9))

@@ -18,8 +18,9 @@ class AbortPolicy:
     - authentication: at once, for no retry and no other case would fare better;
     - connection, before any success: when a call has used up its retries and nothing but failures to connect was seen,
       three of them at least (fewer when the run has fewer tasks);
-    - what is asked for does not exist (HTTP 404: the model, the path; or a target of another kind says bad request):
-      when the first three calls were all refused so, with the same message. Any other refusal may be a case's own;
+    - the set-up is wrong: what is asked for does not exist (HTTP 404: the model, the path; 405), is elsewhere (a
+      redirect), a target of another kind says bad request, or the answer is a web page or another API's: when the first
+      three calls all ended so, with the same message. Any other refusal may be a case's own;
     - a quota that is spent (a rate limit that waiting does not lift), or a server that does not do what is asked (HTTP
       501, 505): when three calls in a row ended so, with the same message, whatever was answered before.
 
@@ -53,8 +54,7 @@ class AbortPolicy:
         spent = failure.kind is ErrorKind.RATE_LIMIT and failure.http_status is not None
         if final and not failure.retryable and (spent or failure.http_status in NEVER_SERVED):
             return self._no_hope(failure)
-        missing = failure.kind is ErrorKind.BAD_REQUEST and failure.http_status in (None, 404)
-        if missing and final and not self._succeeded:
+        if final and not self._succeeded and _is_the_set_ups(failure):
             return self._refusal(failure)
         return None
 
@@ -81,3 +81,10 @@ class AbortPolicy:
         if self._refusals[reason] == self._finished and self._finished >= self._proof:
             return f"{self.subject} refuses every request: {failure.message}"
         return None
+
+
+def _is_the_set_ups(failure: Failure) -> bool:
+    status = failure.http_status
+    if failure.kind is ErrorKind.BAD_REQUEST:
+        return status is None or status in (404, 405) or 300 <= status < 400
+    return failure.kind is ErrorKind.MALFORMED_COMPLETION and status is not None and not failure.retryable

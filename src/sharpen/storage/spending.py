@@ -20,8 +20,8 @@ _PAID, _JUDGED = _RESULTS.attempts > 0, _RESULTS.judge_calls > 0
 _ASKED_AGAIN = func.coalesce(
     or_(_RESULTS.status == TaskStatus.CANCELLED.value, _RESULTS.error_kind.in_(SYSTEMIC)), False
 )
-_REFUSED = func.coalesce(_RESULTS.error_kind == ErrorKind.BAD_REQUEST.value, False)
-"""In a run that was aborted: the server refused what was the plan's mistake, not the case's."""
+_REFUSED = func.coalesce(_RESULTS.error_kind.in_((ErrorKind.BAD_REQUEST, ErrorKind.MALFORMED_COMPLETION)), False)
+"""In a run that was aborted: what was the set-up's mistake, not the case's."""
 _TAKEN_OVER = and_(_RESULTS.output.is_not(None), _ASKED_AGAIN)
 """Answered, and not judged to an end: the answer is remembered, and counted when the resumed run takes it over."""
 
