@@ -103,10 +103,11 @@ class Run:
             adding = self._sink.add_cases(self._start.run_id, first, cases)
             await self._store(adding, "its cases cannot be saved")
         index, tasks, taken = first * self._repeats, list[Task](), list[Placed]()
-        known = finished.of(cases) if finished and hasattr(finished, "of") else finished
+        of = getattr(finished, "of", None)  # not `if finished`: to ask a store whether there are any is to count them
+        known: Finished = of(cases) if of else finished
         for case in cases:
             for repeat in range(self._repeats):
-                result = known.get((case.id, repeat)) if known else None
+                result = known.get((case.id, repeat))
                 if result is not None and result.status.completed:
                     taken.append((index, result))
                 else:
