@@ -1,0 +1,1 @@
+"""What a search is measured against: plain procedures, and optimizers of other projects."""
