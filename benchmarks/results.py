@@ -63,13 +63,13 @@ def write_pages() -> None:
     rendered = {name: _render(name, kept[name]["data"]) for name in SECTIONS if name in kept}
     parts = [INTRO]
     for name, text in rendered.items():
-        parts.append(f"## {SECTIONS[name]}\n\n{text}\n\n{_provenance(kept[name]['measured'])}\n")
+        parts.append(f"## {SECTIONS[name]}\n\n{text}\n\n{provenance(kept[name]['measured'])}\n")
     PAGE.write_text("\n".join(parts))
     if GUIDE.exists():
         guide = GUIDE.read_text()
         for name, text in rendered.items():
             block = rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)"  # markers stand alone on their lines
-            new = f"\n{text}\n\n{_provenance(kept[name]['measured'])}\n\n"
+            new = f"\n{text}\n\n{provenance(kept[name]['measured'])}\n\n"
             guide = re.sub(block, lambda found, new=new: found[1] + new + found[2], guide, flags=re.DOTALL)
         GUIDE.write_text(guide)
 
@@ -78,7 +78,7 @@ def _render(name: str, data: dict[str, Any]) -> str:
     return str(import_module(name).render(data)).strip()
 
 
-def _provenance(measured: dict[str, Any]) -> str:
+def provenance(measured: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in measured["packages"].items())
     revision = f", revision {measured['revision']}" if measured.get("revision") else ""
     busy = "; the machine was busy with other work" if measured["load"] > LOADED else ""

@@ -1,0 +1,96 @@
+"""CAPO (Zehle et al., AutoML 2025; package promptolution) on the replayed answers.
+
+Its meta model is the bank: a crossover returns a parent, a mutation the next proposal. Demonstrations are left out (it
+would make up new ones, which nobody recorded); racing, length penalty and population are its own. Population and blocks
+are scaled down to the budget: its defaults cost more than 800 calls for the first generation.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pandas as pd
+from promptolution.llms.base_llm import BaseLLM
+from promptolution.optimizers.capo import CAPO
+from promptolution.predictors.base_predictor import BasePredictor
+from promptolution.tasks.reward_tasks import RewardTask
+from promptolution.utils.prompt import Prompt as TheirPrompt
+
+from search.peers.gepa_peer import endless
+from search.session import Evaluate, Propose, View
+from search.tasks import Prompt
+
+BLOCK = 10
+"""Cases in one block of its race."""
+CROSSOVER, MUTATION = "crossover <mother>", "mutation <instruction>"
+STEPS = 1000
+"""More than any budget here pays for: it ends when the calls do."""
+
+
+class _Bank(BaseLLM):
+    """Answers a crossover with the mother, a mutation with the next proposal."""
+
+    def __init__(self, propose: Propose, known: dict[str, Prompt]) -> None:
+        super().__init__()
+        self._proposals, self._known = endless(propose), known
+
+    def _get_response(self, prompts: list[str], system_prompts: list[str]) -> list[str]:  # noqa: ARG002 - its protocol
+        return [f"<prompt>{self._answer(text)}</prompt>" for text in prompts]
+
+    def _answer(self, text: str) -> str:
+        if text.startswith("crossover "):
+            return text.removeprefix("crossover ")
+        prompt = next(self._proposals)
+        _remember(self._known, prompt)
+        return prompt.instruction
+
+
+class _Replay(BasePredictor):
+    """Right or wrong, from the recording."""
+
+    def __init__(self, llm: BaseLLM, evaluate: Evaluate, ids: dict[str, str], known: dict[str, Prompt]) -> None:
+        super().__init__(llm)
+        self._evaluate, self._ids, self._known = evaluate, ids, known
+
+    def predict(self, prompts: Any, xs: list[str], system_prompts: Any = None) -> Any:  # noqa: ARG002 - its protocol
+        found = [
+            self._evaluate(self._known[prompt], [self._ids[x]])[0].correct
+            for prompt, x in zip(prompts, xs, strict=True)
+        ]
+        said = ["right" if correct else "wrong" for correct in found]
+        return said, said
+
+    def _extract_preds(self, preds: list[str]) -> list[str]:
+        return preds
+
+
+def _remember(known: dict[str, Prompt], prompt: Prompt) -> None:
+    known[str(TheirPrompt(prompt.instruction))] = prompt
+
+
+def capo(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: int) -> Prompt:
+    """CAPO until the calls are used up; the best of its last full generation."""
+    random.seed(seed)
+    size = max(3, min(10, budget // 40))
+    known: dict[str, Prompt] = {}
+    first = [task.seed_prompt]
+    while len(first) < size and (prompt := propose()) is not None:
+        first.append(prompt)
+    for prompt in first:
+        _remember(known, prompt)
+    cases = random.Random(f"capo-{seed}").sample(task.dev, len(task.dev))
+    frame = pd.DataFrame({"x": [case.input for case in cases], "y": [case.target for case in cases]})
+    theirs = RewardTask(
+        frame, lambda said: float(said == "right"), y_column="y", n_subsamples=BLOCK,
+        eval_strategy="sequential_block", task_description="", seed=seed,
+    )  # fmt: skip
+    bank = _Bank(propose, known)
+    optimizer = CAPO(
+        predictor=_Replay(bank, evaluate, {case.input: case.id for case in cases}, known), task=theirs, meta_llm=bank,
+        initial_prompts=[prompt.instruction for prompt in first], crossover_template=CROSSOVER,
+        mutation_template=MUTATION, crossovers_per_iter=min(4, size), upper_shots=0, check_fs_accuracy=False,
+        create_fs_reasoning=False, df_few_shots=frame.head(0),
+    )  # fmt: skip
+    optimizer.optimize(STEPS)
+    return known[str(optimizer.prompts[0])]

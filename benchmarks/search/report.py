@@ -1,0 +1,258 @@
+"""The page of the search benchmark: what was found for how many calls, what was claimed, and what claimed wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from common import judged, table
+
+from search.picture import accuracy_against_calls
+from search.summary import (
+    Interval,
+    Line,
+    Measure,
+    Runs,
+    best,
+    claimed,
+    claimed_no_better,
+    mean,
+    shipped,
+    upper_bound,
+)
+from search.table import Table
+from search.tasks import HELD_OUT
+
+OURS = "sharpen"
+NAMES = {
+    "sharpen": "**sharpen**",
+    "halving": "successive halving",
+    "race": "plain paired race",
+    "uniform": "even shares",
+    "everything": "whole dev set, one by one",
+    "gepa": "GEPA",
+    "gepa-small": "GEPA, small validation set",
+    "mipro": "MIPROv2",
+    "copro": "COPRO",
+    "capo": "CAPO",
+    "bootstrap-random": "bootstrap random search",
+}
+MAIN = (100, 200, 400, 800)
+NULLS = {
+    "null-sim": "simulated",
+    "null-dealt": "real answers, dealt anew",
+    "null-groups": "real answers, dealt by groups of five cases",
+    "null-wording": "real model, one instruction in 16 wordings",
+}
+CANDIDATES = 25
+DEV = 100
+GOALS = {"share of exhaustive": 0.15, "share of GEPA": 0.25, "false": 0.05}
+
+
+def page(lines: Sequence[Line], tables: Mapping[str, Table], about: str, picture: str) -> str:
+    """The whole page as Markdown. ``about``: versions and machine; ``picture``: the path of the chart, or nothing."""
+    tasks = [name for name in tables if not name.startswith("null_")]
+    runs = Runs(lines, tasks)
+    shown = [name for name in NAMES if runs.budgets(name, "weak")]
+    parts = [
+        _introduction(tasks),
+        "## The tasks\n\n" + _tasks([tables[name] for name in tasks]),
+        f"## What the search finds\n\n![Accuracy against calls]({picture})\n\n"
+        if picture
+        else "## What the search finds",
+        "Mean holdout accuracy (%) of the prompt a search ends with, from the careless seed:\n\n"
+        + _accuracies(runs, shown, "weak", best),
+        "## What is claimed\n\nThe same searches, the seed counted wherever no improvement is claimed. The calls of "
+        "sharpen's proof are part of its budget; a peer claims whatever it returns.\n\n"
+        + _accuracies(runs, shown, "weak", shipped),
+        "## Differences\n\nsharpen's best candidate less the peer's, in points, paired by seed, with a 95 % t interval "
+        "over the seeds' means (the tasks are taken as given):\n\n" + _differences(runs, shown, best),
+        "The same for what is claimed:\n\n" + _differences(runs, shown, shipped),
+        "## Calls needed\n\n" + _calls_needed(runs, shown, [tables[name] for name in tasks]),
+        "## From the best prompt\n\nStarted from the best instruction there is: searches that replaced it (claimed) by "
+        "one no better on the holdout.\n\n" + _shares(runs, "strong", claimed_no_better),
+        "## Nothing to be found\n\nSearches that claim an improvement where no candidate is better than another.\n\n"
+        + _nulls(lines, tables),
+        "## Task by task\n\n" + _each_task(lines, tasks, shown),
+    ]
+    if any(line["start"] == "demos" for line in lines):
+        own = [name for name in tasks if tables[name].task.demo_sets]
+        parts.append(
+            "## With demonstrations\n\nOn the project's own tasks, each recorded set of demonstrations under the seed "
+            "is one more candidate (bootstrap random search has these alone):\n\n"
+            + _accuracies(Runs(lines, own), list(NAMES), "demos", best)
+        )
+    return "\n\n".join([*parts, f"*{about}*"]) + "\n"
+
+
+def chart(lines: Sequence[Line], tables: Mapping[str, Table]) -> str:
+    """The picture: every method's best candidate from the careless seed."""
+    tasks = [name for name in tables if not name.startswith("null_")]
+    runs = Runs(lines, tasks)
+    drawn = {
+        label.strip("*"): [
+            (budget, 100 * found)
+            for budget in runs.budgets(name, "weak")
+            if (found := runs.mean(name, "weak", budget, best)) is not None and budget >= MAIN[0]
+        ]
+        for name, label in NAMES.items()
+    }
+    drawn = {label: points for label, points in drawn.items() if points}
+    ceiling = 100 * mean([exhaustive(tables[name]) for name in tasks])
+    title = f"The best candidate after so many calls, mean of {len(tasks)} tasks"
+    return accuracy_against_calls(title, drawn, OURS, (f"all {CANDIDATES * DEV:,} calls: {ceiling:.1f}", ceiling))
+
+
+def exhaustive(found: Table) -> float:
+    """Holdout accuracy of the instruction that is best on the whole dev set; the mean of those that tie there."""
+    on_dev = [found.accuracy(prompt, "dev") for prompt in found.task.instructions]
+    winners = [p for p, rate in zip(found.task.instructions, on_dev, strict=True) if rate == max(on_dev)]
+    return mean([found.accuracy(prompt, "holdout") for prompt in winners])
+
+
+# ------------------------------------------------------------------------------------------------------------ sections
+
+
+def _introduction(tasks: Sequence[str]) -> str:
+    return f"""# The search benchmark
+
+Written by `make bench-search`; nothing on this page is typed by hand. The embedded model (SmolLM2-135M-Instruct)
+answered every instruction of a bank on every case of a task once, at temperature 0. Searches replay those answers, so
+that each costs milliseconds and everybody is told the same. Every method gets the same proposals in the same order
+(fixed by the seed of the run) and is charged one call for each (prompt, case) it asks for. None sees the
+200 holdout cases on which this page judges; a proof must save its own cases out of the 150 it is given.
+
+What this leaves out: proposals do not react to what was observed, so that reflection, the strength of GEPA and COPRO
+with a strong model, plays no part. Search and acceptance are compared, nothing else.
+
+Nothing was tuned on {", ".join(f"`{name}`" for name in tasks if name in HELD_OUT) or "tasks held out"}."""
+
+
+def _tasks(tables: Sequence[Table]) -> str:
+    rows = []
+    for found in tables:
+        rates = np.array([found.accuracy(prompt, "holdout") for prompt in found.task.instructions])
+        demos = [found.accuracy(prompt, "holdout") for prompt in found.task.with_demos]
+        rows.append([
+            f"`{found.task.name}`{' (held out)' if found.task.name in HELD_OUT else ''}",
+            _percent(rates[0]), _percent(float(np.median(rates))), _percent(rates.max()), _percent(exhaustive(found)),
+            int((rates >= rates.max() - 0.01).sum()), _percent(max(demos)) if demos else "–",
+            found.task.licence or "not in this repository",
+        ])  # fmt: skip
+    head = (
+        "task", "seed", "median", "best", "best on dev", "within a point of the best", "seed with demonstrations",
+        "licence",
+    )  # fmt: skip
+    return table(head, rows) + (
+        "\n\nHoldout accuracy (%) of the 25 instructions: what a search can find, and what evaluating all of them on "
+        "all 100 dev cases finds (2,500 calls)."
+    )
+
+
+def _accuracies(runs: Runs, methods: Iterable[str], start: str, measure: Measure) -> str:
+    rows = []
+    for method in methods:
+        found = [runs.mean(method, start, budget, measure) for budget in MAIN]
+        if all(value is None for value in found):
+            continue
+        lines = runs.lines(method, start, MAIN[-1])
+        used = f"{mean([line['calls'] for line in lines]):.0f}" if lines else "–"
+        seeds = len(runs.by_seed(method, start, MAIN[-1], measure))
+        rows.append([NAMES[method], *(_percent(value) for value in found), used, seeds])
+    return table(("", *(f"{budget} calls" for budget in MAIN), "used of 800", "seeds"), rows)
+
+
+def _differences(runs: Runs, methods: Iterable[str], measure: Measure) -> str:
+    rows = []
+    for method in methods:
+        if method == OURS:
+            continue
+        found = [runs.difference(OURS, method, "weak", budget, measure) for budget in MAIN]
+        if any(found):
+            rows.append([NAMES[method], *(_interval(one) for one in found)])
+    return table(("less", *(f"{budget} calls" for budget in MAIN)), rows) if rows else "*sharpen was not run.*"
+
+
+def _calls_needed(runs: Runs, methods: Sequence[str], tables: Sequence[Table]) -> str:
+    target = mean([exhaustive(found) for found in tables])
+    whole = CANDIDATES * DEV
+    gepa = runs.mean("gepa", "weak", 800, best)
+    rows = []
+    for method in methods:
+        near = runs.calls_to(method, "weak", target - 0.01)
+        like = runs.calls_to(method, "weak", gepa) if gepa is not None else None
+        rows.append([NAMES[method], _needed(near, whole), _needed(like, 800)])
+    head = (
+        "",
+        f"within a point of evaluating all ({_percent(target)} %)",
+        f"GEPA's accuracy at 800 ({_percent(gepa)} %)",
+    )
+    grid = ", ".join(str(budget) for budget in runs.budgets(methods[0], "weak")) if methods else ""
+    said = f"Smallest budget of those measured ({grid}) from which on the mean over tasks and seeds is that high."
+    ours = [runs.calls_to(OURS, "weak", goal) for goal in (target - 0.01, gepa or 1.0)]
+    if runs.budgets(OURS, "weak"):
+        near, like = (float("inf") if calls is None else calls for calls in ours)
+        said += (
+            f" Goals: at most {GOALS['share of exhaustive']:.0%} of {whole:,} calls "
+            f"({judged(near / whole, '≤', GOALS['share of exhaustive'])}), "
+            f"at most a quarter of 800 ({judged(like / 800, '≤', GOALS['share of GEPA'])})."
+        )
+    return f"{table(head, rows)}\n\n{said}"
+
+
+def _shares(runs: Runs, start: str, measure: Measure) -> str:
+    rows = []
+    for method, name in NAMES.items():
+        found = [runs.share(method, start, budget, measure) for budget in MAIN]
+        if any(found):
+            rows.append([name, *(_share(one) for one in found)])
+    return table(("", *(f"{budget} calls" for budget in MAIN)), rows)
+
+
+def _nulls(lines: Sequence[Line], tables: Mapping[str, Table]) -> str:
+    parts = []
+    for start, name in NULLS.items():
+        tasks = [task for task in tables if task.startswith("null_") == (start == "null-wording")]
+        if any(line["start"] == start for line in lines):
+            parts.append(f"**{name}** (`{start}`)\n\n{_shares(Runs(lines, tasks), start, claimed)}")
+    parts.append(
+        "In brackets: the one-sided 95 % upper bound of the share (Clopper and Pearson). Wordings may well differ a "
+        "little in truth: a claim among them is not always an error."
+    )
+    return "\n\n".join(parts)
+
+
+def _each_task(lines: Sequence[Line], tasks: Sequence[str], methods: Iterable[str]) -> str:
+    rows = []
+    for method in methods:
+        found = [Runs(lines, [task]).mean(method, "weak", 400, best) for task in tasks]
+        if any(value is not None for value in found):
+            values = [_percent(value) for value in found]
+            unseen = [v for v, task in zip(found, tasks, strict=True) if task in HELD_OUT and v is not None]
+            rows.append([NAMES[method], *values, _percent(mean(unseen)) if unseen else "–"])
+    return "Best candidate at 400 calls.\n\n" + table(("", *(f"`{task}`" for task in tasks), "held out"), rows)
+
+
+# --------------------------------------------------------------------------------------------------------------- cells
+
+
+def _percent(value: Any) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _interval(found: Interval | None) -> str:
+    if found is None:
+        return "–"
+    return f"{100 * found.mean:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+
+
+def _needed(calls: int | None, whole: int) -> str:
+    return "not reached" if calls is None else f"{calls:,} ({calls / whole:.0%})"
+
+
+def _share(found: tuple[int, int] | None) -> str:
+    if found is None:
+        return "–"
+    count, total = found
+    return f"{count / total:.1%} of {total:,} (≤ {upper_bound(count, total):.1%})"
