@@ -332,7 +332,7 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
         Mistake(
             "a case with a misspelt key",
             RUN,
-            "cases.jsonl:1: expcted: unknown key 'expcted'; did you mean 'expected'?; expected one of id, vars, expected, assertions, metadata; a variable stands under vars: {vars: {expcted: …}}",
+            "cases.jsonl:1: expcted: unknown key 'expcted'; did you mean 'expected'?; expected one of id, vars, expected, assertions, metadata, group; a variable stands under vars: {vars: {expcted: …}}",
             files={"cases.jsonl": '{"vars": {"message": "a"}, "expcted": "billing"}\n'},
         ),
         Mistake(

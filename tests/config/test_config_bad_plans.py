@@ -26,7 +26,7 @@ TYPES = (
     "icontains-all, icontains-any, iequals, is-json, is-number, latency, length, levenshtein, llm-rubric, one-of, "
     "python, regex, starts-with, not-… of these or 'module:Class'"
 )
-KEYS = "expected one of id, vars, expected, assertions, metadata"
+KEYS = "expected one of id, vars, expected, assertions, metadata, group"
 
 
 @dataclass
@@ -216,7 +216,7 @@ TABLE = [
     Bad("open quote", ["c.csv row 2: not valid CSV: unexpected end of data; expected quotes around cells that hold commas or "
                        "quotes"], changes={"dataset": "dataset: c.csv"}, files={"c.csv": 'q\n"a\n'}),
     Bad("YAML cases", [
-        "c.yaml:3: 1: unknown key 1; expected one of id, vars, expected, assertions, metadata; a variable stands under "
+        "c.yaml:3: 1: unknown key 1; expected one of id, vars, expected, assertions, metadata, group; a variable stands under "
         "vars: {vars: {1: …}}",
         "c.yaml:5: vars.2: 2 cannot be a key here; expected a text, such as '2' in quotes",
     ], changes={"dataset": "dataset: c.yaml"}, files={"c.yaml": "- vars: {q: 1}\n- vars: {q: 1}\n  1: x\n- vars:\n    2: x\n"}),

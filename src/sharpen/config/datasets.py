@@ -1,7 +1,7 @@
 """Rows → cases. Every mistake of a data set is reported, the first twenty in full.
 
-A case is ``{id?, vars, expected?, assertions?, metadata?}``. A case without an id gets ``case-0001`` and so on, by its
-place in the data set counted from 1. A number as id is taken as text.
+A case is ``{id?, vars, expected?, assertions?, metadata?, group?}``. A case without an id gets ``case-0001`` and so on,
+by its place in the data set counted from 1. A number as id is taken as text.
 """
 
 from __future__ import annotations

@@ -38,6 +38,12 @@ class Case(PlanPart):
     expected: Any = Field(default=None, description="The right answer: `{{ expected }}` of assertions.")
     assertions: tuple[AssertionConfig, ...] = Field(default=(), description="For this case alone, beside the plan's.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Anything you want to find again in results.")
+    group: str | None = Field(
+        default=None,
+        min_length=1,
+        description="What the case shares with others (a document, a customer): cases of one group stay in one part of "
+        "the split and count once in a proof. Left out: `metadata.group`, if there is one.",
+    )
 
     @field_validator("vars")
     @classmethod
@@ -176,6 +182,17 @@ class OptimizeConfig(PlanPart):
     )
     split: SplitConfig = Field(default=SplitConfig(), description="How the cases are divided.")
     alpha: Float = Field(default=0.05, gt=0, lt=1, description="Accepted probability of keeping a change that is none.")
+    group: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The metadata key or variable that says which cases belong together, for cases without a `group`.",
+    )
+    margin: Float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="How much lower a cheaper prompt's pass rate may be (0.05: at most five points); it is tested.",
+    )
 
     @field_validator("strategies", mode="before")
     @classmethod

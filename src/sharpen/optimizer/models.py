@@ -26,6 +26,7 @@ __all__ = [
     "Prompt",
     "PromptAnalysis",
     "PromptMessage",
+    "ProofLook",
     "Severity",
     "TestExecutionReport",
     "Trigger",
@@ -268,10 +269,32 @@ class PairedCase(Record):
     candidate: float = Field(ge=0, le=1)
 
 
+class ProofLook(Record):
+    """One look of a sequential proof: all cases seen by then, and what it would have taken to win there.
+
+    ``gain`` and ``needed`` are sums of differences in pass rate over the cases, so in cases (None: no outcome could
+    have won at this look). ``p_value`` is this look's alone and two-sided, and ``threshold`` what it had to reach.
+    """
+
+    cases: int = Field(ge=0)
+    units: int = Field(ge=0)
+    fixed: int = Field(ge=0)
+    broken: int = Field(ge=0)
+    gain: float
+    needed: float | None = None
+    p_value: float = Field(ge=0, le=1)
+    threshold: float = Field(ge=0, le=1)
+
+
 class Verification(Record):
     """The proof on held-out cases. ``effect`` = candidate − baseline success rate, with its (1 − alpha) interval.
 
-    ``fixed``: failed before, passes now; ``broken``: the reverse. ``p_value``: exact two-sided McNemar.
+    ``fixed``: failed before, passes now; ``broken``: the reverse. ``p_value``: two-sided (twice the one-sided), of the
+    whole procedure when it was sequential; it is at most ``threshold`` exactly when the test is won. ``threshold`` is
+    ``alpha``, corrected for ``earlier_looks`` at these cases (None: ``alpha`` itself). ``units``: what counts as
+    independent, groups or single cases (0: every case). ``planned_cases``: the holdout cases that could be looked at.
+    ``claim`` "non_inferior": at most ``margin`` (0..1) worse, for fewer tokens; ``token_change``: candidate / baseline
+    tokens − 1 on these cases.
     """
 
     accepted: bool
@@ -289,6 +312,15 @@ class Verification(Record):
     candidate: Metrics
     broken_limits: tuple[str, ...] = ()
     pairs: tuple[PairedCase, ...] = ()
+    claim: Literal["better", "non_inferior"] = "better"
+    margin: float | None = None
+    token_change: float | None = None
+    stopped: Literal["win", "futility", "end", "incomplete"] = "end"
+    looks: tuple[ProofLook, ...] = ()
+    units: int = Field(default=0, ge=0)
+    planned_cases: int = Field(default=0, ge=0)
+    threshold: float | None = None
+    earlier_looks: int = Field(default=0, ge=0)
 
 
 class OptimizationResult(Record):

@@ -40,12 +40,16 @@ class CaseOutcome:
 
 @dataclass(frozen=True, slots=True)
 class LabelledCase:
-    """What strategies may know of a case of the train split: its inputs and its expected answer."""
+    """What strategies may know of a case of the train split: its inputs and its expected answer.
+
+    ``group``: what it shares with other cases, which then count once in a proof (None: it stands alone).
+    """
 
     case_id: str
     variables: dict[str, Any]
     expected: Any = None
     metadata: dict[str, Any] | None = None
+    group: str | None = None
 
 
 class EvaluatePrompt(Protocol):

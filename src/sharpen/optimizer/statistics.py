@@ -5,6 +5,8 @@ Sources:
     Newcombe, R. G. (1998), "Improved confidence intervals for the difference between binomial proportions based on
     paired data", Statistics in Medicine 17, method 10.
     Wilson, E. B. (1927), JASA 22 (the score interval of one proportion).
+    Liang, K.-Y. & Zeger, S. L. (1986), Biometrika 73 (the cluster-robust variance), for the ratio of two sums as in
+    Cochran, W. G. (1977), *Sampling Techniques*, section 9A; Student's t with clusters - 1 degrees of freedom.
 """
 
 from __future__ import annotations
@@ -106,4 +108,21 @@ def mean_interval(differences: Sequence[float], alpha: float) -> tuple[float, fl
     mean = math.fsum(differences) / n
     variance = math.fsum((d - mean) ** 2 for d in differences) / (n - 1)
     half = float(stats.t.ppf(1 - alpha / 2, n - 1)) * math.sqrt(variance / n)
+    return max(-1.0, mean - half), min(1.0, mean + half)
+
+
+def cluster_interval(clusters: Sequence[tuple[float, int]], alpha: float) -> tuple[float, float]:
+    """Interval of the mean difference of a case, from (sum of differences, cases) of each cluster; in [-1, 1].
+
+    Only clusters are taken as independent; (-1, 1) below two of them.
+    """
+    n = len(clusters)
+    if n < 2:
+        return -1.0, 1.0
+    from scipy import stats
+
+    cases = sum(size for _, size in clusters)
+    mean = math.fsum(total for total, _ in clusters) / cases
+    squares = math.fsum((total - mean * size) ** 2 for total, size in clusters)
+    half = float(stats.t.ppf(1 - alpha / 2, n - 1)) * math.sqrt(squares * n / (n - 1)) / cases
     return max(-1.0, mean - half), min(1.0, mean + half)
