@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor_kit import now
+from executor_kit import now, run_virtual
 
 from sharpen.config.models import RateLimit
 from sharpen.errors import ErrorKind
@@ -18,6 +19,9 @@ from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
 from sharpen.targets.base import Failure, Message, Target, TargetError, TargetRequest, TargetResponse
 from sharpen.targets.exceptions import failure_of
+
+ARRIVES_S, REFUSES_S = 0.002, 0.003
+"""A call takes so long to the server, and a refusal so long from there."""
 
 
 class Rule:
@@ -153,7 +157,7 @@ class LimitingServer(Target):
         self.log: list[tuple[float, bool]] = []
 
     async def invoke(self, request: TargetRequest) -> TargetResponse:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(ARRIVES_S)
         wait = self.rule.admit(now())
         self.log.append((now(), wait is None))
         if wait is None:
@@ -162,7 +166,7 @@ class LimitingServer(Target):
             finally:
                 self.rule.done()
             return TargetResponse("ok", cost=0.0)
-        await asyncio.sleep(0.003)
+        await asyncio.sleep(REFUSES_S)
         asked = (float(int(wait) + 1) if self.whole else wait) if self.tells else None
         raise TargetError(Failure(ErrorKind.RATE_LIMIT, "slow down", 429, retryable=True, retry_after_s=asked))
 
@@ -195,6 +199,19 @@ class LimitingServer(Target):
                 last, accepted = at, 0
         return [(at, int(refused), int(before)) for at, refused, before in found]
 
+    def repeats(self, after: float = 0.0) -> int:
+        """Refused calls that were started when a refusal was known, and nothing was accepted since then."""
+        known, accepted, found = math.inf, True, 0
+        for at, ok in self.log:
+            if at - ARRIVES_S < known < math.inf:  # it was under way when the refusal came: the same episode
+                continue
+            if ok:
+                accepted = True
+                continue
+            found += not accepted and at > after
+            known, accepted = at + REFUSES_S, False
+        return found
+
 
 REQUEST = TargetRequest((Message("user", "x"),))
 
@@ -221,3 +238,87 @@ async def keep_busy(
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return limiter, failed
+
+
+LEARNING_S = 180.0
+"""What is repeated later than three minutes after the beginning, or in the last half, was not learned."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a scenario. ``share``: of what the server would have allowed; ``late_repeats``: after learning."""
+
+    scenario: Scenario
+    share: float
+    episodes: int
+    refused: int
+    repeats: int
+    late_repeats: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A server, drawn at random. ``rate``: calls a second that it allows; ``size``: of the bucket, or of the window in
+    seconds."""
+
+    kind: str
+    rate: float
+    size: float
+    latency: float
+    workers: int
+    tells: bool
+    seed: int
+
+    @classmethod
+    def drawn(cls, seed: int) -> Scenario:
+        """Limits on the rate of 1 to 200 calls a second, log-uniform, or as many side by side as make that rate."""
+        rng = random.Random(seed)
+        kind = rng.choice(("bucket", "bucket without burst", "sliding", "fixed", "side by side"))
+        rate = math.exp(rng.uniform(0, math.log(200)))
+        latency = math.exp(rng.uniform(math.log(0.05), math.log(3)))
+        workers = round(math.exp(rng.uniform(math.log(8), math.log(128))))
+        rate = max(1.0, min(rate, 0.6 * workers / latency))
+        size = 1.0
+        if kind == "bucket":
+            size = float(max(2, round(rate * math.exp(rng.uniform(math.log(0.1), math.log(60))))))
+        elif kind in ("sliding", "fixed"):
+            size = rng.choice((1.0, 1.0, 10.0, 60.0, 60.0))
+        elif kind == "side by side":
+            size = float(max(1, min(round(rate * latency), workers - 1)))
+            rate = size / latency
+        return cls(kind, rate, size, latency, workers, rng.random() < 0.5, seed)
+
+    @property
+    def rule(self) -> Rule:
+        """The server's limit."""
+        if self.kind == "sliding":
+            return Sliding(max(1, round(self.rate * self.size)), self.size)
+        if self.kind == "fixed":
+            phase = random.Random(self.seed).uniform(0, self.size)
+            return Fixed(max(1, round(self.rate * self.size)), self.size, phase)
+        if self.kind == "side by side":
+            return SideBySide(int(self.size), self.latency)
+        return Bucket(self.rate, self.size)
+
+    @property
+    def seconds(self) -> float:
+        """Long enough for 1,000 calls, a minute, and ten windows or buckets."""
+        span = self.size if self.kind in ("sliding", "fixed") else self.size / self.rate if "bucket" in self.kind else 0
+        return max(60.0, 1000 / self.rate, 10 * span)
+
+    def run(self) -> Run:
+        """Keep the server busy, in virtual time."""
+        rule, seconds = self.rule, self.seconds
+        server = LimitingServer(rule, self.latency, self.tells, seed=self.seed)
+        _, failed = run_virtual(keep_busy(server, seconds, self.workers))
+        allowed = min(rule.allowed(seconds), self.workers / self.latency * seconds)
+        return Run(
+            scenario=self,
+            share=server.accepted / allowed,
+            episodes=len(server.episodes()),
+            refused=len(server.log) - server.accepted,
+            repeats=server.repeats(),
+            late_repeats=server.repeats(after=min(LEARNING_S, seconds / 2)),
+            failed=failed,
+        )

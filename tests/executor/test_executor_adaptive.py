@@ -2,9 +2,18 @@
 
 import pytest
 from executor_kit import run_virtual
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from simulated_servers import AtRandom, Both, Bucket, Fixed, LimitingServer, Rule, SideBySide, Sliding, keep_busy
+from simulated_servers import (
+    AtRandom,
+    Both,
+    Bucket,
+    Fixed,
+    LimitingServer,
+    Rule,
+    Scenario,
+    SideBySide,
+    Sliding,
+    keep_busy,
+)
 
 from sharpen.executor.adaptive import AdaptiveLimit
 
@@ -90,26 +99,44 @@ def test_a_server_without_limits_is_called_by_all_workers_from_the_first_moment(
     assert not server.episodes()
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    st.one_of(
-        st.builds(Bucket, st.floats(2, 100), st.floats(1, 200)),
-        st.builds(Sliding, st.integers(5, 100), st.floats(0.5, 20)),
-        st.builds(Fixed, st.integers(5, 100), st.floats(0.5, 20), st.floats(0, 20)),
-        st.builds(SideBySide, st.integers(1, 60), st.just(0.3)),
-    ),
-    st.floats(0.05, 1.0),
-    st.integers(0, 99),
-)
-def test_whatever_the_limit_every_episode_of_refusals_is_followed_by_answers(
-    rule: Rule, latency: float, seed: int
-) -> None:
-    server = LimitingServer(rule, latency, tells=True, seed=seed)
-    run_virtual(keep_busy(server, 30, 16))
-    refused = len(server.log) - server.accepted
-    assert refused <= 16 + 0.2 * server.accepted + 10
-    # never twice in a row, but when limits of a few calls looked like none and it was tried out, once
-    assert sum(accepted == 0 for _, _, accepted in server.episodes()[1:]) <= 8
+SEEDS = range(5000, 5060)
+"""Neither those that the constants were tuned on nor those of the guide's table."""
+
+
+def test_most_of_what_any_limit_allows_is_used_and_refusals_are_seldom_repeated() -> None:
+    """Limits drawn at random, start-up included. The guide tells the distribution, and what is below the mark.
+
+    A repeated refusal is one of a call that was started when a refusal was known and nothing accepted since. Silent
+    servers have to be asked, so the first window of a minute costs up to six of them, and one that had begun before the
+    first call some more; whoever is told when to come back is refused again but by chance.
+    """
+    runs = [Scenario.drawn(seed).run() for seed in SEEDS]
+    shares = sorted(run.share for run in runs)
+    assert shares[len(shares) // 2] >= 0.93
+    assert shares[len(shares) // 10] >= 0.8
+    assert shares[0] >= 0.45
+    told = [run for run in runs if run.scenario.tells]
+    silent = [run for run in runs if not run.scenario.tells]
+    assert sum(run.repeats == 0 for run in told) >= 0.8 * len(told)
+    assert sum(run.late_repeats == 0 for run in silent) >= 0.85 * len(silent)
+    assert sum(run.failed for run in runs) <= 0.001 * sum(run.scenario.seconds * run.scenario.rate for run in runs)
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
+@pytest.mark.parametrize("latency", [0.1, 2.0])
+@pytest.mark.parametrize("rate", [5, 10, 50])
+def test_no_burst_is_not_taken_for_a_number_side_by_side(rate: float, latency: float, tells: bool) -> None:
+    """Two calls that come closer than 1 / rate are refused: one is let in at first, however long it takes."""
+    server, share = _run(Bucket(rate, 1), latency, tells, 120)
+    assert share >= min(0.85, 0.8 * WORKERS / latency / rate)
+    assert server.repeats() == 0
+
+
+def test_the_length_of_a_silent_window_is_learned_once() -> None:
+    server, share = _run(Fixed(300, 60), 0.1, False, 900)
+    assert share >= 0.9
+    assert server.repeats() <= 6  # after 1, 2, 5, 10, 20 and 30 s
+    assert server.repeats(after=61) == 0
 
 
 def test_a_limit_that_is_lifted_is_noticed() -> None:

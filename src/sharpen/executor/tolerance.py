@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 
-LEAP, SHORT_LEAP = 8.0, 2.0
+LEAP, SHORT_LEAP = 8.0, 1.0
 """The first rate tried is so many times the one that seemed to be refused: under a limit seven of eight calls fail.
-After a leap that was too far the next one is half as long, down to the short one."""
+After a leap that was too far the next attempts stay at the rate, whose refusals are counted."""
 
 FULL_GROWTH, CAREFUL_GROWTH, BACK = 2.0, 1.05, 0.7
 """Factors of the rate: for each verdict "no more than before", the same after an excess, and for an excess."""
@@ -45,7 +45,7 @@ class Tolerance:
         """More calls did not mean that more of them were refused, at least once."""
         self._share = min(max(share, MIN_SHARE), MAX_SHARE)
         self._leap = leap
-        self._growth = FULL_GROWTH
+        self._growth = FULL_GROWTH if leap > SHORT_LEAP else CAREFUL_GROWTH
         self._known = MEMORY / 8
         self._known_refused = self._share * self._known
         self._odds, self._calls = 0.0, 0
@@ -94,3 +94,52 @@ class Tolerance:
         if self._known > MEMORY:
             self._known /= 2
             self._known_refused /= 2
+
+
+DOUBTS, MAX_DOUBTS = 3.0, 16.0
+"""So many episodes that no limit explains (half of those that one does taken off), and it is found out whether going
+slower helps at all; half as many again whenever it did."""
+
+MIN_CALLS = 40
+"""Nothing is tried out before so many calls were accepted: limits of a handful look like chance."""
+
+
+class Doubts:
+    """Counts the episodes that no limit explains: below a pace that was accepted before, on the whole."""
+
+    def __init__(self) -> None:
+        self._unexplained = 0.0
+        self._enough, self._leap = DOUBTS, LEAP
+        self._calls = self._refusals = self._total = 0
+        self._trusted: float | None = None
+
+    def count(self, calls: int, explained: bool, found: float | None) -> bool:
+        """An episode ended after so many accepted calls. Whether there are enough to find out.
+
+        ``found``: calls a second that the limit is taken for.
+        """
+        self._total += calls
+        if explained:
+            self._unexplained = max(0.0, self._unexplained - 0.5)
+        else:
+            self._unexplained += 1.0
+        if self._unexplained == 0:
+            self._calls = self._refusals = 0
+            self._trusted = found
+            return False
+        self._calls += calls
+        self._refusals += 1
+        return self._unexplained >= self._enough and self._total >= MIN_CALLS
+
+    def tolerance(self, pace: float) -> Tolerance:
+        """What to find out with."""
+        return Tolerance(self._refusals / (self._refusals + self._calls), self._trusted or pace, self._leap)
+
+    def over(self, tolerance: Tolerance) -> None:
+        """It was a limit after all: it takes more to try again, and less is tried."""
+        self._unexplained, self._calls, self._refusals = 0.0, 0, 0
+        if tolerance.confirmed:
+            return
+        if self._leap == SHORT_LEAP:
+            self._enough = min(MAX_DOUBTS, self._enough * 1.5)
+        self._leap = SHORT_LEAP
