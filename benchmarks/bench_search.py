@@ -35,11 +35,13 @@ PICTURE = PAGE.parent / "images" / "search-benchmark.svg"
 ROOM, PINS = HERE / ".peers-search", SEARCH / "peers" / "requirements.txt"
 
 GRID = (50, 100, 150, 200, 300, 375, 400, 600, 800, 1600)
+SHORT_GRID = (100, 150, 200, 300, 400, 600, 800)
+"""Of the peers that take up to seconds for one search."""
 PLAIN = ("everything", "uniform", "halving", "race")
 INSTALLED = ("gepa", "gepa-small", "mipro", "copro", "capo")
 NULLS = ("null-sim", "null-dealt", "null-groups", "null-wording")
 NULL_BUDGET = 400
-"""At which sharpen's false claims are counted over many more seeds."""
+"""At which false claims are counted, sharpen's over many more seeds."""
 
 
 class Round(NamedTuple):
@@ -51,9 +53,13 @@ class Round(NamedTuple):
     seeds: int
 
 
-def rounds(methods: tuple[str, ...], seeds: int) -> list[Round]:
-    """The whole curve from the careless seed, and the budgets of the tables from everywhere else."""
-    return [Round(methods, ("weak",), GRID, seeds), Round(methods, ("strong", *NULLS), MAIN, seeds)]
+def rounds(methods: tuple[str, ...], grid: tuple[int, ...], seeds: int) -> list[Round]:
+    """The whole curve from the careless seed; the budgets of the tables from the best prompt; one for each null."""
+    return [
+        Round(methods, ("weak",), grid, seeds),
+        Round(methods, ("strong",), MAIN, seeds),
+        Round(methods, NULLS, (NULL_BUDGET,), seeds),
+    ]
 
 
 def run_rounds(parts: Sequence[Round], out: Path, searchbench: Path | None, processes: int) -> None:
@@ -116,18 +122,18 @@ def main() -> None:
     if not options.only_page:
         OURS.parent.mkdir(exist_ok=True)
         run_rounds(
-            [*rounds(PLAIN, seeds), Round(PLAIN, ("demos",), MAIN, seeds)],
+            [*rounds(PLAIN, GRID, seeds), Round(PLAIN, ("demos",), MAIN, seeds)],
             PEERS,
             options.searchbench,
             options.processes,
         )
         if options.peers:
-            parts = [*rounds(INSTALLED, seeds), Round(("bootstrap-random",), ("demos",), MAIN, seeds)]
+            parts = [*rounds(INSTALLED, SHORT_GRID, seeds), Round(("bootstrap-random",), ("demos",), MAIN, seeds)]
             run_installed(parts, PEERS, options.searchbench, options.processes)
         if find_spec("search.ours"):
             OURS.unlink(missing_ok=True)
             nulls = Round(("sharpen",), NULLS, (NULL_BUDGET,), options.null_seeds)
-            parts = [*rounds(("sharpen",), seeds), nulls, Round(("sharpen",), ("demos",), MAIN, seeds)]
+            parts = [*rounds(("sharpen",), GRID, seeds), nulls, Round(("sharpen",), ("demos",), MAIN, seeds)]
             run_rounds(parts, OURS, options.searchbench, options.processes)
     write_page(options.searchbench)
     print(f"{time.perf_counter() - started:.0f} s; {PAGE.relative_to(HERE.parent)}")

@@ -5,24 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 
 WIDTH, HEIGHT = 860, 470
-LEFT, RIGHT, TOP, BOTTOM = 56, 190, 56, 48
+LEFT, RIGHT, TOP, BOTTOM = 56, 236, 64, 52
 COLOURS = ("#4e79a7", "#b07aa1", "#59a14f", "#9c755f", "#76b7b2", "#edc948", "#bab0ac", "#ff9da7", "#8cd17d", "#499894")
 OURS = "#d1495b"
 FONT = "font-family='system-ui, sans-serif'"
-NEAR = 15
-"""Pixels between two names at the right."""
+NEAR = 16
+"""Pixels between two names at the right, and at least so many between the marks of two budgets."""
+REACH = 20.0
+"""Points below the ceiling that are drawn: all of the difference between searches that found something is there."""
 
 Points = Sequence[tuple[int, float]]
 """Calls and accuracy in points."""
 
 
 def accuracy_against_calls(title: str, lines: Mapping[str, Points], ours: str, ceiling: tuple[str, float]) -> str:
-    """``ours`` is drawn last and strong; the ceiling is a dashed line with its name."""
+    """``ours`` is drawn last and strong; the ceiling is a dashed line with its name. What is far below is cut off."""
     calls = sorted({budget for points in lines.values() for budget, _ in points})
     values = [value for points in lines.values() for _, value in points]
-    low = 5 * math.floor(min([*values, ceiling[1]]) / 5)
+    low = 5 * math.floor(max(min(values), ceiling[1] - REACH) / 5)
     high = 5 * math.ceil(max([*values, ceiling[1]]) / 5 + 0.2)
 
     def x(budget: float) -> float:
@@ -33,16 +36,19 @@ def accuracy_against_calls(title: str, lines: Mapping[str, Points], ours: str, c
         return HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     parts = [_text(LEFT, 24, title, size=16, weight="600"), _text(LEFT, 42, "mean holdout accuracy, %", colour="#555")]
-    for value in range(low, high + 1, 5 if high - low <= 40 else 10):
+    for value in range(low, high + 1, 5):
         parts.append(_line(LEFT, y(value), WIDTH - RIGHT, y(value), "#e4e4e4"))
         parts.append(_text(LEFT - 8, y(value) + 4, str(value), anchor="end", colour="#555"))
     below = HEIGHT - BOTTOM + 20
-    parts += [_text(x(budget), below, str(budget), anchor="middle", colour="#555") for budget in calls]
+    marked = [one for one, after in pairwise([*calls, math.inf]) if after == math.inf or x(after) - x(one) > 2 * NEAR]
+    parts += [_text(x(budget), below, str(budget), anchor="middle", colour="#555") for budget in marked]
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "calls of the model", anchor="middle", colour="#555"))
     parts.append(_line(LEFT, y(ceiling[1]), WIDTH - RIGHT, y(ceiling[1]), "#888", "stroke-dasharray='5 4'"))
     parts.append(_text(LEFT + 4, y(ceiling[1]) - 6, ceiling[0], colour="#555"))
     order = sorted(lines, key=lambda name: (name == ours, name))
     colour = dict(zip([name for name in order if name != ours], COLOURS, strict=False)) | {ours: OURS}
+    parts.append(f"<clipPath id='inside'><rect x='0' y='0' width='{WIDTH}' height='{HEIGHT - BOTTOM}'/></clipPath>")
+    parts.append("<g clip-path='url(#inside)'>")
     for name in order:
         path = " ".join(f"{x(budget):.1f},{y(value):.1f}" for budget, value in lines[name])
         width = 3.5 if name == ours else 1.8
@@ -50,6 +56,7 @@ def accuracy_against_calls(title: str, lines: Mapping[str, Points], ours: str, c
         for budget, value in lines[name]:
             radius = 4 if name == ours else 2.5
             parts.append(f"<circle cx='{x(budget):.1f}' cy='{y(value):.1f}' r='{radius}' fill='{colour[name]}'/>")
+    parts.append("</g>")
     ends = sorted(((y(lines[name][-1][1]), name) for name in order), key=lambda end: end[0])
     for place, (_, name) in zip(_apart([end for end, _ in ends]), ends, strict=True):
         label = f"{name} {lines[name][-1][1]:.1f}"

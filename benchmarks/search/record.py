@@ -38,7 +38,7 @@ class Memo:
     """Answers by the text that was completed, on disk: written at once, found by the next process."""
 
     def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path)
+        self._database = sqlite3.connect(path, timeout=60)  # several recordings may share it
         self._database.execute("CREATE TABLE IF NOT EXISTS memo (key TEXT PRIMARY KEY, text TEXT, asked INT, said INT)")
 
     def get(self, key: str) -> Answer | None:

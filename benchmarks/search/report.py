@@ -54,7 +54,7 @@ def page(lines: Sequence[Line], tables: Mapping[str, Table], about: str, picture
     """The whole page as Markdown. ``about``: versions and machine; ``picture``: the path of the chart, or nothing."""
     tasks = [name for name in tables if not name.startswith("null_")]
     runs = Runs(lines, tasks)
-    shown = [name for name in NAMES if runs.budgets(name, "weak")]
+    shown = [name for name in NAMES if runs.mean(name, "weak", MAIN[-1], best) is not None]
     parts = [
         _introduction(tasks),
         "## The tasks\n\n" + _tasks([tables[name] for name in tasks]),
@@ -94,7 +94,7 @@ def chart(lines: Sequence[Line], tables: Mapping[str, Table]) -> str:
         label.strip("*"): [
             (budget, 100 * found)
             for budget in runs.budgets(name, "weak")
-            if (found := runs.mean(name, "weak", budget, best)) is not None and budget >= MAIN[0]
+            if (found := runs.mean(name, "weak", budget, best)) is not None and MAIN[0] <= budget <= MAIN[-1]
         ]
         for name, label in NAMES.items()
     }
@@ -170,8 +170,19 @@ def _differences(runs: Runs, methods: Iterable[str], measure: Measure) -> str:
             continue
         found = [runs.difference(OURS, method, "weak", budget, measure) for budget in MAIN]
         if any(found):
-            rows.append([NAMES[method], *(_interval(one) for one in found)])
-    return table(("less", *(f"{budget} calls" for budget in MAIN)), rows) if rows else "*sharpen was not run.*"
+            ahead = [_ahead(runs, method, task, budget, measure) for task in runs.tasks for budget in MAIN]
+            rows.append([NAMES[method], *(_interval(one) for one in found), f"{sum(ahead)} of {len(ahead)}"])
+    head = ("less", *(f"{budget} calls" for budget in MAIN), "ahead or equal (tasks × budgets)")
+    return table(head, rows) if rows else "*sharpen was not run.*"
+
+
+def _ahead(runs: Runs, peer: str, task: str, budget: int, measure: Measure) -> bool:
+    """Whether sharpen's mean over the seeds on one task is at least the peer's."""
+    ours, theirs = (
+        [measure(line) for line in runs.lines(method, "weak", budget) if line["task"] == task]
+        for method in (OURS, peer)
+    )
+    return mean(ours) >= mean(theirs) - 1e-9
 
 
 def _calls_needed(runs: Runs, methods: Sequence[str], tables: Sequence[Table]) -> str:
@@ -188,8 +199,11 @@ def _calls_needed(runs: Runs, methods: Sequence[str], tables: Sequence[Table]) -
         f"within a point of evaluating all ({_percent(target)} %)",
         f"GEPA's accuracy at 800 ({_percent(gepa)} %)",
     )
-    grid = ", ".join(str(budget) for budget in runs.budgets(methods[0], "weak")) if methods else ""
-    said = f"Smallest budget of those measured ({grid}) from which on the mean over tasks and seeds is that high."
+    grids = {", ".join(map(str, runs.budgets(method, "weak"))) for method in methods}
+    said = (
+        f"Smallest budget of those measured ({'; or '.join(sorted(grids))}) from which on the mean over tasks and "
+        "seeds is that high."
+    )
     ours = [runs.calls_to(OURS, "weak", goal) for goal in (target - 0.01, gepa or 1.0)]
     if runs.budgets(OURS, "weak"):
         near, like = (float("inf") if calls is None else calls for calls in ours)
@@ -203,11 +217,12 @@ def _calls_needed(runs: Runs, methods: Sequence[str], tables: Sequence[Table]) -
 
 def _shares(runs: Runs, start: str, measure: Measure) -> str:
     rows = []
+    budgets = sorted({budget for method in NAMES for budget in runs.budgets(method, start)})
     for method, name in NAMES.items():
-        found = [runs.share(method, start, budget, measure) for budget in MAIN]
+        found = [runs.share(method, start, budget, measure) for budget in budgets]
         if any(found):
             rows.append([name, *(_share(one) for one in found)])
-    return table(("", *(f"{budget} calls" for budget in MAIN)), rows)
+    return table(("", *(f"{budget} calls" for budget in budgets)), rows)
 
 
 def _nulls(lines: Sequence[Line], tables: Mapping[str, Table]) -> str:

@@ -76,7 +76,7 @@ def table_of(task: str, external: Path | None) -> Table:
 
 def run_job(job: Job) -> list[dict[str, Any]]:
     """One line for each search."""
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)  # a peer that runs out of calls says so as an error
     optimize, table, lines = optimizer(job.method), table_of(job.task, job.external), []
     for budget, seed in job.pairs:
         outcome = search(optimize, make_world(table, job.start, seed), budget, seed)

@@ -193,7 +193,7 @@ def test_a_picture_has_a_line_and_a_name_for_each_method(bench) -> None:
     drawn = {"sharpen": [(100, 60.0), (800, 70.0)], "a < b": [(100, 59.0), (800, 69.9)]}
     svg = ElementTree.fromstring(bench.picture.accuracy_against_calls("T", drawn, "sharpen", ("all: 71", 71.0)))
     tag = "{http://www.w3.org/2000/svg}"
-    assert len(svg.findall(f"{tag}polyline")) == 2
+    assert len(svg.findall(f".//{tag}polyline")) == 2
     words = [text.text for text in svg.findall(f"{tag}text")]
     assert {"a < b 69.9", "sharpen 70.0", "all: 71"} <= set(words)
     places = [float(text.get("y")) for text in svg.findall(f"{tag}text") if text.text in ("a < b 69.9", "sharpen 70.0")]

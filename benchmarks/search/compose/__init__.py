@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 SIZES = {"train": 50, "dev": 100, "holdout": 200}
@@ -72,6 +73,15 @@ def arrows(pairs: Pairs, sign: str = "->") -> str:
     return "\n".join(f"{text} {sign} {target}" for text, target in pairs) + f"\n\n{{input}} {sign}"
 
 
-def write(found: dict[str, Any], folder: Any) -> None:
-    """One task as its file."""
-    (folder / f"{found['name']}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+def write(found: dict[str, Any], folder: Path) -> None:
+    """One task as its file: a line for each case and each candidate."""
+    text = json.dumps({**found, "candidates": "CANDIDATES", "cases": "CASES"}, indent=1, ensure_ascii=False)
+    parts = {split: _lines(cases) for split, cases in found["cases"].items()}
+    cases = ",\n".join(f" {json.dumps(split)}: [\n{lines}\n ]" for split, lines in parts.items())
+    text = text.replace('"CANDIDATES"', f"[\n{_lines(found['candidates'])}\n ]").replace('"CASES"', f"{{\n{cases}\n }}")
+    assert json.loads(text) == json.loads(json.dumps(found))
+    (folder / f"{found['name']}.json").write_text(text + "\n")
+
+
+def _lines(items: Iterable[Any]) -> str:
+    return ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in items)

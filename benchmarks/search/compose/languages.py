@@ -85,6 +85,6 @@ def task() -> dict[str, Any]:
     return {
         "name": "languages", "kind": "label", "labels": list(LABELS),
         "source": "sentences written for this project", "licence": "Apache-2.0",
-        "block": "Sentence: {input}\nAnswer:", "max_tokens": 6, "seed": seed,
+        "block": "Sentence: {input}\nAnswer:", "max_tokens": 4, "seed": seed,
         "candidates": CANDIDATES, "demo_sets": [], "demo_instructions": [], "cases": parts,
     }  # fmt: skip

@@ -36,6 +36,7 @@ def task() -> dict[str, Any]:
     return {
         **found,
         "name": "null_wording",
+        "max_tokens": 4,
         "seed": texts[0],
         "candidates": candidates,
         "demo_sets": [],

@@ -24,8 +24,8 @@ from search.tasks import Prompt
 BLOCK = 10
 """Cases in one block of its race."""
 CROSSOVER, MUTATION = "crossover <mother>", "mutation <instruction>"
-STEPS = 1000
-"""More than any budget here pays for: it ends when the calls do."""
+GENERATIONS = 12
+"""The bank is used up after six. It ends when the calls do, or here, when everything that is left was asked before."""
 
 
 class _Bank(BaseLLM):
@@ -92,5 +92,5 @@ def capo(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: in
         mutation_template=MUTATION, crossovers_per_iter=min(4, size), upper_shots=0, check_fs_accuracy=False,
         create_fs_reasoning=False, df_few_shots=frame.head(0),
     )  # fmt: skip
-    optimizer.optimize(STEPS)
+    optimizer.optimize(GENERATIONS)
     return known[str(optimizer.prompts[0])]
