@@ -101,9 +101,7 @@ class AdaptiveLimit:
             return wait
         if not self._proved:
             if not self._pause.proving and self._pace.rate is None and in_flight >= max(1, self._kept):
-                return float(
-                    "inf"
-                )  # it may be the number side by side, and whoever was told a time is not refused then
+                return float("inf")  # it may be their number: whoever was told a time is not refused
             if self._pause.proving and not self._pause.probed:
                 return 0.0
             self._prove(now)
@@ -169,7 +167,7 @@ class AdaptiveLimit:
         if self._proved and self._starts > 0:
             self._refused_at, self._refused_pace, self._by_slots = now, pace, self._slots.known
             self._pause.begin(now, asked, self._enough(pace), self._since)
-        elif self._slots.refused(now, level, level - 1):
+        elif self._slots.refused(now, level, level - 1, asked is not None):
             self._pause.repeat(now, asked, PAUSE_S)
             self._level = -1
         else:
@@ -187,7 +185,7 @@ class AdaptiveLimit:
     def _judge(self, now: float) -> None:
         """The pause is over and the fate of all calls under way before is known: was it their number?"""
         if self._level >= 0:
-            self._slots.refused(now, self._level, self._kept)
+            self._slots.refused(now, self._level, self._kept, not self._pause.proving)
             self._level = -1
 
     def _prove(self, now: float) -> None:

@@ -43,13 +43,14 @@ class Pause:
         self.proving = False
         """A single call goes first, or is under way."""
         self._asked = False
+        self._known = False  # when the first call came to the server is known of later pauses only
         self._since = 0.0
         self._probe_ends: float | None = None
 
     def begin(self, now: float, asked: float | None, enough: float, since: float) -> None:
         """The first refusal after calls were accepted ``since`` then. ``enough``: seconds that should do."""
         used = now - since
-        if used < self.window_s:  # whatever was accepted since has left the window by its end
+        if self._known and used < self.window_s:  # whatever was accepted since has left the window by its end
             enough = min(enough, self.window_s * (1 + SPARE) - used)
         self._since = since if used < LONG_S else now
         self.repeats = 0
@@ -107,7 +108,7 @@ class Pause:
         ``count`` calls were accepted before the pause; ``searching``: a limit was known already.
         """
         self.on = self.proving = False
-        self._probe_ends = None
+        self._known, self._probe_ends = True, None
         longer = next((w for w in WINDOWS_S if w >= (self.until - self._since) / 1.05), WINDOWS_S[-1])
         sure = self.repeats >= (SURE if searching and self.window_s == WINDOWS_S[0] else 1) and count >= ENOUGH
         if self._asked or not sure or longer <= self.window_s:

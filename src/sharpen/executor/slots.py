@@ -19,7 +19,7 @@ ENOUGH, SMALL = 2, 3
 smaller than that, for so few are under way by chance."""
 
 FIRST_TEST_S = 2.0
-"""Seconds until the first test of so small a number."""
+"""Seconds until the first test of so small a number, or where a refusal costs next to nothing."""
 
 SPACED = 0.9
 """The one more is started alone, so much of the usual time between two starts after the last."""
@@ -70,10 +70,10 @@ class Slots:
             return 0.0
         return max(0.0, self.started_at + SPACED * self._gap_s - now)
 
-    def refused(self, now: float, level: int, kept: int) -> bool:
+    def refused(self, now: float, level: int, kept: int, dear: bool) -> bool:
         """An episode began with the call that was the ``level``-th (0: nobody looked); ``kept`` others were accepted.
 
-        Whether the number of calls side by side explains it.
+        ``dear``: the server names the pause. Whether the number of calls side by side explains it.
         """
         if self.known:
             if self._raised and level >= self.limit:
@@ -96,7 +96,7 @@ class Slots:
         if self._times < self._enough + (kept < SMALL):
             return False
         self.known, self.limit = True, kept
-        self._changed_at, self._test_s = now, MIN_TEST_S if kept >= SMALL else FIRST_TEST_S
+        self._changed_at, self._test_s = now, MIN_TEST_S if dear and kept >= SMALL else FIRST_TEST_S
         self._confirmed, self._gap_s, self._accepted_at = False, 0.0, now
         return True
 
