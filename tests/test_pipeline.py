@@ -16,6 +16,7 @@ from sharpen.errors import ErrorKind, NoTasksError, RunAborted, TooFewCasesError
 from sharpen.executor.models import RunExecutionResult, RunStatus, TaskError, TaskResult, TaskStatus
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.optimizer_service import OptimizerService
+from sharpen.optimizer.proof.memory_ledger import MemoryLedger
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import analyze_plan, api_of, optimize, prompt_of, tell
 from sharpen.versions.version_manager import VersionManager
@@ -51,6 +52,7 @@ class Bench:
         self.keeping = nullcontext
         self.meter = self
         self.rewrite = None
+        self.holdout = MemoryLedger()
         self.plan, self.passes, self.max_calls = plan, passes, max_calls
         self.purposes: list[str] = []
         self.calls = 0
@@ -122,7 +124,8 @@ async def test_the_parts_of_the_split_are_told_and_share_no_case() -> None:
     parts = [set(outcome.split[name]) for name in ("train", "dev", "holdout")]
     assert sum(map(len, parts)) == len(set().union(*parts)) == len(bench.cases)
     assert outcome.verification is not None
-    assert {pair.case_id for pair in outcome.verification.pairs} == parts[2]
+    assert {pair.case_id for pair in outcome.verification.pairs} < parts[2], "it was won before the last look"
+    assert outcome.verification.planned_cases == len(parts[2])
 
 
 async def test_nothing_to_do_costs_the_baseline_and_makes_no_version() -> None:
@@ -183,7 +186,7 @@ async def test_no_budget_is_ever_exceeded(max_calls: int) -> None:
     assert outcome.calls == bench.calls <= max_calls
     if outcome.version:
         assert outcome.verification is not None
-        assert outcome.verification.holdout_cases == 12
+        assert outcome.verification.holdout_cases == 7, "the fewest that prove anything of twelve"
 
 
 async def test_a_second_search_that_finds_the_same_keeps_it_once() -> None:

@@ -5,6 +5,7 @@ Everything concrete comes in through a ``Workbench``, which ``wiring`` builds.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sharpen.errors import RunAborted
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.optimizer.analysis.analyzer import LintContext
 from sharpen.optimizer.engine import SearchOutcome
+from sharpen.optimizer.looks import joined
 from sharpen.optimizer.models import (
     Decision,
     OptimizationConfig,
@@ -29,7 +31,9 @@ from sharpen.optimizer.models import (
 )
 from sharpen.optimizer.optimizer_service import OptimizerService, analyze_prompt
 from sharpen.optimizer.outcomes import outcomes_of
-from sharpen.optimizer.ports import CaseOutcome, LabelledCase, Purpose, RewritePrompt, SpendMeter
+from sharpen.optimizer.ports import CaseOutcome, HoldoutLedger, LabelledCase, Purpose, RewritePrompt, SpendMeter
+from sharpen.optimizer.proof.holdout import HoldoutAccount
+from sharpen.optimizer.proof.units import case_key
 from sharpen.optimizer.proposals import Measurement
 from sharpen.optimizer.splits import Split, split_cases
 from sharpen.versions.models import PromptVersion
@@ -46,6 +50,7 @@ class Workbench(Protocol):
     versions: VersionManager
     meter: SpendMeter
     rewrite: RewritePrompt | None
+    holdout: HoldoutLedger
 
     @property
     def keeping(self) -> Callable[[], AbstractContextManager[object]]:
@@ -92,19 +97,31 @@ def tell(
 async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutcome:
     """The whole loop.
 
-    Raises ``TooFewCasesError`` before anything is paid, and ``RunAborted`` when the target cannot go on.
+    Raises ``TooFewCasesError`` before anything is paid, also when earlier searches have used the cases up, and
+    ``RunAborted`` when the target cannot go on.
     """
     config = OptimizationConfig.model_validate(
         {**dict(manifest.optimize), "score_threshold": manifest.rules.optimization_threshold}
     )
-    split = split_cases([(case.id, case.expected) for case in bench.cases], config.split, config.alpha)
+    account = HoldoutAccount(
+        bench.holdout,
+        bench.run_id,
+        manifest.workflow_id,
+        config.alpha,
+        bench.cases,
+        config.group,
+        _fingerprint(manifest, bench.cases),
+    )
+    labelled = [(case.id, case.expected) for case in bench.cases]
+    split = split_cases(labelled, config.split, config.alpha, account.groups, account.barred())
+    account.check(split)
     baseline = await bench.execute(None, None, "baseline")
     if baseline.status is RunStatus.ABORTED:
         raise RunAborted(baseline.stop_reason or "the run was aborted")
     story = tell(manifest, baseline, bench.cases, bench.service)
     found: dict[str, Any] = {"stop_reason": baseline.stop_reason}
     if story.decision.should_optimize and baseline.status is RunStatus.COMPLETED:
-        found = await _improve(manifest, bench, story, split, config)
+        found = await _improve(manifest, bench, story, split, config, account)
     tokens, cost = bench.spent()
     return OptimizationOutcome(
         run_id=bench.run_id,
@@ -124,9 +141,15 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
 
 
 async def _improve(
-    manifest: RunManifest, bench: Workbench, story: RunStory, split: Split, config: OptimizationConfig
+    manifest: RunManifest,
+    bench: Workbench,
+    story: RunStory,
+    split: Split,
+    config: OptimizationConfig,
+    account: HoldoutAccount,
 ) -> dict[str, Any]:
     """Search, proof and version, as fields of the outcome."""
+    account.draw(split)
     seed = prompt_of(manifest)
     holdout_runs: list[RunExecutionResult] = []
     stopped: list[str] = []
@@ -142,7 +165,10 @@ async def _improve(
         return outcomes_of(run.task_results, case_ids)
 
     measurement = Measurement(
-        cases=[LabelledCase(case.id, dict(case.vars), case.expected, dict(case.metadata)) for case in bench.cases],
+        cases=[
+            LabelledCase(case.id, dict(case.vars), case.expected, dict(case.metadata), account.groups.get(case.id))
+            for case in bench.cases
+        ],
         baseline={outcome.case_id: outcome for outcome in outcomes_of(story.result.task_results)},
         split=split,
         evaluate=evaluate,
@@ -153,6 +179,7 @@ async def _improve(
         max_added_tokens=_room(manifest),
         repeats=manifest.execution.repeats,
         base_dir=manifest.base_dir,
+        account=account,
     )
     search = await bench.service.search(seed, story.analysis, story.decision.strategy, config, measurement)
     found: dict[str, Any] = {"candidates": search.candidates, "stop_reason": next(iter(stopped), search.stop_reason)}
@@ -165,7 +192,7 @@ async def _improve(
     return found | {
         "result": result,
         "verification": search.verification,
-        "holdout_run": holdout_runs[-1] if holdout_runs else None,
+        "holdout_run": joined(holdout_runs),
         "version" if result.accepted else "draft": version.version,
     }
 
@@ -210,6 +237,15 @@ def _keep(
         changes=result.changes,
         message=proof.reason if proof else "not proved",
     )
+
+
+def _fingerprint(manifest: RunManifest, cases: Sequence[Case]) -> str:
+    """What a search is, hashed: it is repeated when all of this is the same."""
+    parts = manifest.model_dump_json(include={"prompt", "target", "assertions", "rules", "optimize"})
+    digest = hashlib.sha256(parts.encode())
+    for case in cases:
+        digest.update(f"\n{case.id} {case_key(case.vars, case.expected)}".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def prompt_of(manifest: RunManifest) -> Prompt:

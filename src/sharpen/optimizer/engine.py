@@ -17,11 +17,12 @@ from sharpen.config.rules import Thresholds
 from sharpen.errors import BudgetExhausted
 from sharpen.optimizer.measures import metrics_of
 from sharpen.optimizer.models import CandidateReport, OptimizationConfig, Prompt, PromptAnalysis, Verification
-from sharpen.optimizer.ports import Purpose, SearchObserver
+from sharpen.optimizer.ports import CaseOutcome, Purpose, SearchObserver
+from sharpen.optimizer.proof.sequential import SequentialProof
 from sharpen.optimizer.proposals import Measurement, Proposals
+from sharpen.optimizer.proving import prove
 from sharpen.optimizer.search import Contender, affordable, rank_key, rungs
 from sharpen.optimizer.strategies.registry import build_strategy
-from sharpen.optimizer.verification import verify
 
 GENERATIONS = 2
 FIRST_GENERATION_SHARE = 0.65  # of what the search may spend; the rest builds on what the first one found
@@ -52,7 +53,7 @@ class Engine:
         strategies = [build_strategy(name, measurement.base_dir) for name in names]
         self._given = measurement
         self._proposals = Proposals(measurement, strategies, config.split.seed)
-        self._alpha = config.alpha
+        self._alpha, self._seed = config.alpha, config.split.seed
         self._rules = rules
         self._observer = observer
         # one seeded order for all: a race's first cases are a fair sample of dev
@@ -114,7 +115,8 @@ class Engine:
         if not all(outcome.ran for outcome in outcomes):
             self._found.stop_reason = self._found.stop_reason or "stopped before all candidates were measured"
         if self._observer:
-            seen = case_ids if purpose == "holdout" else contender.outcomes
+            proving = [case_id for case_id in self._given.split.holdout if case_id in contender.outcomes]
+            seen = proving if purpose == "holdout" else contender.outcomes
             metrics = metrics_of(contender.outcomes[case_id] for case_id in seen)
             self._observer.candidate(
                 contender.id, contender.candidate.strategy, metrics.success_rate, metrics.cases, purpose
@@ -136,13 +138,31 @@ class Engine:
         return contender.rank_key(self._dev)[0] == -1.0
 
     async def _prove(self) -> None:
-        winner, holdout = self._found.winner, self._given.split.holdout
+        winner, given = self._found.winner, self._given
         if winner is None:
             return
-        self._phase("prove", f"{winner.id} against the seed prompt on {len(holdout)} held-out cases")
-        await self._evaluate(winner, holdout, "holdout")
-        self._found.verification = verify(
-            holdout, self._given.baseline, winner.outcomes, alpha=self._alpha, rules=self._rules
+
+        async def look_at(case_ids: Sequence[str]) -> list[CaseOutcome]:
+            await self._evaluate(winner, case_ids, "holdout")
+            return [winner.outcomes[case_id] for case_id in case_ids]
+
+        def on_look(proof: SequentialProof) -> None:
+            if not proof.over:
+                cases = f"{proof.cases_after_look} of {len(proof.plan.cases)} held-out cases"
+                self._phase("prove", f"{winner.id} against the seed prompt on {cases}")
+
+        self._found.verification = await prove(
+            look_at,
+            given.split.holdout,
+            baseline=given.baseline,
+            alpha=self._alpha,
+            rules=self._rules,
+            account=given.account,
+            groups={case.case_id: case.group for case in given.cases if case.group is not None},
+            repeats=given.repeats,
+            seed=self._seed,
+            hypothesis=winner.candidate.prompt.content_hash,
+            on_look=on_look,
         )
 
     def _report(self, contender: Contender) -> CandidateReport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -78,3 +78,68 @@ class SearchObserver(Protocol):
     def phase(self, name: str, detail: str = "") -> None: ...
 
     def candidate(self, candidate_id: str, strategy: str, success_rate: float, cases: int, status: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CaseMemory:
+    """What earlier searches for a workflow did with a case: proofs that looked at it; whether it is used up.
+
+    ``spent``: an accepted claim rests on it. ``seen``: a search trained or selected on it.
+    """
+
+    looks: int = 0
+    spent: bool = False
+    seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutGrant:
+    """Cases that a proof may look at (none: it may not), at a one-sided level, after so many earlier looks."""
+
+    case_ids: tuple[str, ...]
+    level: float
+    looks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProofKey:
+    """One proof of one search: ``hypothesis`` says which candidate it is about, ``fingerprint`` what the search was."""
+
+    search_id: str
+    workflow_id: str
+    hypothesis: str = ""
+    fingerprint: str = ""
+
+    @property
+    def id(self) -> str:
+        """A search that proves the same again, having been cut off, goes on with the same proof."""
+        return f"{self.search_id} {self.hypothesis}"
+
+
+class HoldoutLedger(Protocol):
+    """Remembers which cases were looked at to prove something. Cases are named by their content (``case_key``)."""
+
+    def memory(self, workflow_id: str, *, search_id: str = "", proof_id: str = "") -> Mapping[str, CaseMemory]:
+        """What was done with cases, by key, other than by that search or that one proof. Others are fresh."""
+        ...
+
+    def draw(self, search_id: str, workflow_id: str, seen: Collection[str]) -> None:
+        """Note the cases that a search trains and selects on. Twice is as once."""
+        ...
+
+    def open(
+        self, proof: ProofKey, keys: Collection[str], choose: Callable[[Mapping[str, CaseMemory]], HoldoutGrant]
+    ) -> HoldoutGrant:
+        """Note, for good, that a proof looks at what ``choose`` grants it of ``keys``; a second time: what it did.
+
+        Until it is settled all that was granted counts as looked at.
+        """
+        ...
+
+    def settle(self, proof: ProofKey, looked_at: Collection[str], accepted: bool) -> None:
+        """Note which cases were really looked at, and whether they are spent. What was accepted stays so."""
+        ...
+
+    def claimed_by(self, workflow_id: str, fingerprint: str) -> str | None:
+        """The search with this fingerprint whose claim was accepted; None without one."""
+        ...

@@ -10,6 +10,7 @@ from pathlib import Path
 from sharpen.config.assertions import AssertionPart
 from sharpen.optimizer.models import Prompt, PromptAnalysis
 from sharpen.optimizer.ports import CaseOutcome, EvaluatePrompt, LabelledCase, RewritePrompt, SpendMeter
+from sharpen.optimizer.proof.holdout import HoldoutAccount
 from sharpen.optimizer.search import Contender, interleave
 from sharpen.optimizer.splits import Split
 from sharpen.optimizer.strategies.base import Strategy, StrategyContext
@@ -22,6 +23,7 @@ class Measurement:
     """What it takes to measure prompts instead of guessing: the cases, the seed's outcomes and the callables.
 
     ``baseline`` holds the seed prompt's outcomes on every case, by case id; ``repeats`` the runs of one case.
+    ``account``: the search's page in the ledger of held-out cases (None: nothing is remembered).
     """
 
     cases: Sequence[LabelledCase]
@@ -35,6 +37,7 @@ class Measurement:
     max_added_tokens: int | None = None
     repeats: int = 1
     base_dir: Path | None = None
+    account: HoldoutAccount | None = None
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from sharpen.executor.models import AwareDatetime, Record, ResultLog, RunExecutionResult, TaskResult
+from sharpen.optimizer.looks import looks_of
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.storage import schema
 from sharpen.storage.engine import Database
@@ -42,7 +43,7 @@ class OptimizationRepository:
                 run: RunExecutionResult | None = getattr(outcome, field)
                 if run is not None and (
                     isinstance(run.task_results, ResultLog)  # then it is this store that they are read from
-                    or _stored_results(connection, run.run_id) == run.task_results
+                    or _stored_results(connection, run) == run.task_results
                 ):
                     known[field] = run.model_copy(update={"task_results": ()})
             document = outcome.model_copy(update=known).model_dump(mode="json")
@@ -68,7 +69,7 @@ class OptimizationRepository:
             filled: dict[str, RunExecutionResult] = {}
             for field in _RUN_FIELDS:
                 run: RunExecutionResult | None = getattr(outcome, field)
-                if run is not None and not run.task_results and (stored := _stored_results(connection, run.run_id)):
+                if run is not None and not run.task_results and (stored := _stored_results(connection, run)):
                     filled[field] = run.model_copy(update={"task_results": stored})
             return outcome.model_copy(update=filled)
 
@@ -82,6 +83,10 @@ class OptimizationRepository:
             return tuple(OptimizationSummary.model_validate(dict(row._mapping)) for row in connection.execute(query))
 
 
-def _stored_results(connection: Connection, run_id: str) -> tuple[TaskResult, ...]:
-    key = connection.execute(select(schema.runs.c.id).where(schema.runs.c.run_id == run_id)).scalar()
-    return () if key is None else tuple(read_results(connection, key))
+def _stored_results(connection: Connection, run: RunExecutionResult) -> tuple[TaskResult, ...]:
+    """Of a run, or of the several looks that it was put together from."""
+    found: list[TaskResult] = []
+    for run_id in looks_of(run):
+        key = connection.execute(select(schema.runs.c.id).where(schema.runs.c.run_id == run_id)).scalar()
+        found += () if key is None else read_results(connection, key)
+    return tuple(found)

@@ -9,6 +9,7 @@
     optimizations                    what one `sharpen optimize` found; its runs name it as parent_run_id
     responses                        answers by content hash: the cache
     searches ──< search_calls        optimizations under way, or cut off: enough to go on with; calls of no run
+    holdouts ──< holdout_cases       which cases each search saw, looked at to prove something, or spent on a claim
     processes, locks, claims         who is at work, on which run, waiting for which answer
 
 Portable SQL only. Integer keys tie the big tables together; the names users see (run_id, case_id) are looked up.
@@ -30,11 +31,12 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    false,
 )
 
 from sharpen.storage.types import ExactText, Json, Moment
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: what a store must hold for this code."""
 
 VERSION_TABLE = "sharpen_schema"
@@ -227,6 +229,31 @@ search_calls = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     _text("question"),  # hashed
     Column("outcome", Json, nullable=False),
+)
+
+holdouts = Table(
+    "holdouts",
+    metadata,
+    _text("id", primary_key=True),  # a search, for what it saw, or a proof of it, for what that looked at
+    _text("search"),  # the id of an optimization; this outlives its row in `searches`
+    _text("workflow_id"),
+    _text("fingerprint", optional=True),
+    Column("begun_at", Moment, nullable=False),
+    Column("level", Double),  # of a proof, one-sided; NULL: not granted yet
+    Column("looks", Integer),  # earlier ones
+    Column("settled_at", Moment),  # NULL: under way, or cut off
+    Column("accepted", Boolean, nullable=False, server_default=false()),
+    Index(None, "workflow_id"),
+)
+
+holdout_cases = Table(
+    "holdout_cases",
+    metadata,
+    Column("holdout", ExactText, ForeignKey("holdouts.id", ondelete="CASCADE"), primary_key=True),
+    _text("case_key", primary_key=True),  # of its inputs and its answer
+    _text("part"),  # seen: trained or selected on · holdout
+    Column("granted", Boolean, nullable=False),
+    Column("looked", Boolean, nullable=False),
 )
 
 processes = Table(

@@ -11,6 +11,7 @@ from sharpen.storage.cache import CacheRepository
 from sharpen.storage.cases import CaseRepository
 from sharpen.storage.decisions import DecisionRepository
 from sharpen.storage.engine import Database, connect
+from sharpen.storage.holdouts import HoldoutRepository
 from sharpen.storage.locks import LockRepository
 from sharpen.storage.migrate import ensure_current
 from sharpen.storage.optimizations import OptimizationRepository
@@ -47,6 +48,7 @@ class Store:
         self.decisions = DecisionRepository(database)
         self.optimizations = OptimizationRepository(database)
         self.searches = SearchRepository(database)
+        self.holdout = HoldoutRepository(database)
         self.responses = ResponseRepository(database, self._writer, self._ownership)
         self.cache = CacheRepository(database)
         self.locks = LockRepository(database, self._ownership)

@@ -18,7 +18,7 @@ from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.executor.run_ids import new_run_id
 from sharpen.executor.session import ExecutionSession
 from sharpen.optimizer.optimizer_service import OptimizerService
-from sharpen.optimizer.ports import RewritePrompt, SearchObserver, SpendMeter
+from sharpen.optimizer.ports import HoldoutLedger, RewritePrompt, SearchObserver, SpendMeter
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
@@ -45,6 +45,7 @@ class Bench:
     versions: VersionManager
     meter: SpendMeter
     rewrite: RewritePrompt | None
+    holdout: HoldoutLedger
     session: ExecutionSession
     budget: BudgetMeter
     keeping: Callable[[], AbstractContextManager[object]]
@@ -140,6 +141,7 @@ async def open_bench(
                 versions=VersionManager(store.versions),
                 meter=session.meter,
                 rewrite=rewrite,
+                holdout=store.holdout,
                 session=session,
                 budget=budget,
                 keeping=partial(store.locks.hold, f"versions:{manifest.workflow_id}", wait_s=KEEPING_S),

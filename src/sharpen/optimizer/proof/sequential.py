@@ -31,28 +31,31 @@ class SequentialProof:
         self._test: ClaimTest = (BetterClaim if plan.claim == "better" else NonInferiorClaim)(plan, self._units)
         self._evidence = Evidence(plan.keep)
         self._told: dict[str, tuple[CaseOutcome, CaseOutcome]] = {}
+        self._due: tuple[tuple[str, ...], ...] = ()
+        self._pending: dict[str, None] = {}  # of the look that is due, in order
         self._missing: set[str] = set()
         self._looks: list[ProofLook] = []
         self._stopped: Stop | None = None
-        if not self._test.possible(self._units):
+        if self._test.possible(self._units):
+            self._begin_look()
+        else:
             self._stopped = "futility"
 
     def next_units(self) -> tuple[str, ...]:
         """Case ids of the next look, whole groups, in an order of their own; empty when the proof is over."""
-        if self._stopped is not None or self._missing:
-            return ()
-        return tuple(case_id for unit in self._due() for case_id in unit if case_id not in self._told)
+        return () if self.over else tuple(self._pending)
 
     def tell(self, baseline: CaseOutcome, candidate: CaseOutcome) -> None:
         """How one case ended under both prompts. Raises ``ValueError`` for a case that is not asked for."""
         case_id = candidate.case_id
-        if baseline.case_id != case_id or case_id not in self.next_units():
+        if baseline.case_id != case_id or self.over or case_id not in self._pending:
             raise ValueError(f"case {case_id!r} (baseline {baseline.case_id!r}) is not one of the look that is due")
         if not (baseline.ran and candidate.ran):
             self._missing.add(case_id)
             return
+        del self._pending[case_id]
         self._told[case_id] = (baseline, candidate)
-        if not any(case_id not in self._told for unit in self._due() for case_id in unit):
+        if not self._pending:
             self._look()
 
     @property
@@ -66,9 +69,14 @@ class SequentialProof:
         return tuple(sum(map(len, self._units[:cut])) for cut in self._cuts)
 
     @property
+    def cases_after_look(self) -> int:
+        """How many cases will have been looked at after the look that is due."""
+        return self._evidence.cases + sum(map(len, self._due)) if not self.over else self._evidence.cases
+
+    @property
     def over(self) -> bool:
         """Nothing is asked any more: it was won, given up, came to its end, or a case did not run."""
-        return not self.next_units()
+        return self._stopped is not None or bool(self._missing)
 
     def verdict(self) -> Verification:
         """What is proved at this moment. Before the end, unless it was won, that is nothing: "incomplete"."""
@@ -81,16 +89,15 @@ class SequentialProof:
             len(self._missing),
         )
 
-    def _due(self) -> tuple[tuple[str, ...], ...]:
-        done = len(self._evidence.units)
-        return self._units[done : self._cuts[len(self._looks)]] if len(self._looks) < len(self._cuts) else ()
+    def _begin_look(self) -> None:
+        self._due = self._units[len(self._evidence.units) : self._cuts[len(self._looks)]]
+        self._pending = dict.fromkeys(case_id for unit in self._due for case_id in unit)
 
     def _look(self) -> None:
-        new = self._due()
-        for unit in new:
+        for unit in self._due:
             self._evidence.add([self._told[case_id] for case_id in unit])
         seen = self._evidence
-        found = self._test.look(seen.units[-len(new) :], seen.cases / len(self.plan.cases))
+        found = self._test.look(seen.units[-len(self._due) :], seen.cases / len(self.plan.cases))
         self._looks.append(
             ProofLook(
                 cases=seen.cases,
@@ -110,3 +117,5 @@ class SequentialProof:
             self._stopped = "end"
         elif self._test.hopeless(seen.units, left):
             self._stopped = "futility"
+        else:
+            self._begin_look()

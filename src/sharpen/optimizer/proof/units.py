@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, lcm
 from typing import Any
 
+from sharpen.config.models import Case
 from sharpen.optimizer.proof.sign_flip import SPENDING_POWER
 
 LOOKS = 5
@@ -42,6 +44,20 @@ def group_of(
     if found is None or found == "":
         return None
     return found if isinstance(found, str) else json.dumps(found, sort_keys=True, default=str)
+
+
+def groups_of(cases: Iterable[Case], named: str | None = None) -> dict[str, str]:
+    """The group of each case that has one, by case id. Cases that are the same in content are a group, too."""
+    known = [(case, case_key(case.vars, case.expected)) for case in cases]
+    copies = Counter(key for _, key in known)
+    found: dict[str, str] = {}
+    for case, key in known:
+        group = group_of(case.group, case.metadata, case.vars, named)
+        if group is not None:
+            found[case.id] = f"group {group}"
+        elif copies[key] > 1:
+            found[case.id] = f"content {key}"
+    return found
 
 
 def units_of(case_ids: Sequence[str], groups: Mapping[str, str], seed: int = 0) -> tuple[tuple[str, ...], ...]:
