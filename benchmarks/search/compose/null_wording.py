@@ -1,4 +1,4 @@
-"""Nothing to be found: 16 ways to word and lay out one and the same instruction, on the cases of another task.
+"""Nothing to be found: 12 ways to word and lay out one and the same instruction, on the cases of another task.
 
 The real model answers each a little differently, and none of the differences is one that anybody meant: what a search
 finds here is noise, or luck that carries over to no other cases.
@@ -14,8 +14,7 @@ from typing import Any
 from search.compose.queues import LIST, A
 from search.tasks import HERE
 
-ASKS = (f"Sort customer messages into {LIST}.", f"Sort the customers' messages into {LIST}.", f"Sort messages from customers into {LIST}.",
-    f"Sort each customer message into {LIST}.")  # fmt: skip
+ASKS = (f"Sort customer messages into {LIST}.", f"Sort the customers' messages into {LIST}.", f"Sort messages from customers into {LIST}.")  # fmt: skip
 LAYOUTS = (
     ("\n\n", "Message: ", "\n"),
     ("\n\n\n", "Message: ", "\n"),

@@ -91,6 +91,6 @@ def task() -> dict[str, Any]:
         "name": "queues", "kind": "label", "labels": list(LABELS),
         "source": "phrases written for this project", "licence": "Apache-2.0",
         "block": "Message: {input}\nAnswer:", "max_tokens": 6, "seed": seed,
-        "candidates": CANDIDATES, "demo_sets": demo_sets(parts["train"], "queues", (5, 5, 5, 8)),
+        "candidates": CANDIDATES, "demo_sets": demo_sets(parts["train"], "queues", (5, 5)),
         "demo_instructions": [seed], "cases": parts,
     }  # fmt: skip
