@@ -49,3 +49,54 @@ def test_too_few_cases_say_how_many_are_needed(n, alpha, needed):
     with pytest.raises(TooFewCasesError, match=rf"{n} cases are too few.*{needed} cases are needed"):
         split_cases(labelled(n), SplitConfig(), alpha)
     split_cases(labelled(needed), SplitConfig(), alpha)
+
+
+@given(st.integers(40, 200), st.integers(2, 6), st.integers(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_groups_stay_whole_and_the_parts_near_their_shares(n, size, seed):
+    cases = labelled(n)
+    groups = {case_id: str(number // size) for number, (case_id, _) in enumerate(cases) if number % 7}
+    try:
+        split = split_cases(cases, SplitConfig(seed=seed), 0.05, groups)
+    except TooFewCasesError:
+        assert n / size < 25
+        return
+    for group in set(groups.values()):
+        members = {case_id for case_id, own in groups.items() if own == group}
+        assert sum(not members.isdisjoint(part) for part in (split.train, split.dev, split.holdout)) == 1
+    for part, share in ((split.train, 0.3), (split.dev, 0.3), (split.holdout, 0.4)):
+        assert abs(len(part) - share * n) <= size
+    assert sorted(split.train + split.dev + split.holdout) == sorted(case_id for case_id, _ in cases)
+
+
+def test_too_few_groups_are_too_few_cases():
+    groups = {f"case-{number}": str(number // 20) for number in range(100)}
+    with pytest.raises(TooFewCasesError, match=r"5 groups of 100 cases are too few.*in 2 groups.*14 groups are needed"):
+        split_cases(labelled(100), SplitConfig(), 0.05, groups)
+
+
+@given(st.integers(0, 70), st.integers(0, 9), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_barred_cases_never_come_into_the_holdout(barred, seed, grouped):
+    cases = labelled(100)
+    groups = {case_id: str(number // 2) for number, (case_id, _) in enumerate(cases)} if grouped else {}
+    out = [case_id for case_id, _ in cases][:barred]
+    split = split_cases(cases, SplitConfig(seed=seed), 0.05, groups, out)
+    assert set(split.holdout).isdisjoint(out)
+    assert abs(len(split.holdout) - min(40, 100 - barred)) <= 3
+    assert abs(len(split.train) - len(split.dev)) <= 4
+    assert sorted(split.train + split.dev + split.holdout) == sorted(case_id for case_id, _ in cases)
+
+
+def test_a_split_that_fits_what_is_barred_stays_as_it_was():
+    plain = split_cases(labelled(100), SplitConfig(), 0.05)
+    assert split_cases(labelled(100), SplitConfig(), 0.05, barred=plain.train + plain.dev) == plain
+
+
+def test_nothing_left_for_the_holdout_says_how_many_fresh_cases_are_due():
+    plain = split_cases(labelled(50), SplitConfig(), 0.05)
+    used = plain.train + plain.dev + plain.holdout[:17]
+    with pytest.raises(
+        TooFewCasesError, match=r"47 of 50 cases.*leaves 3 .*at least 3 fresh cases are due, 75 to prove"
+    ):
+        split_cases(labelled(50), SplitConfig(), 0.05, barred=used)

@@ -9,6 +9,7 @@ cases for good, and cases that a search has trained or selected on prove nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sharpen.config.models import Case
@@ -19,6 +20,9 @@ from sharpen.optimizer.proof.units import case_key, groups_of, units_of
 from sharpen.optimizer.splits import Split, due_message
 
 FRESH = CaseMemory()
+USUAL_DISCORDANCE = 0.2
+"""A rewritten prompt changes the outcome of about one case in five."""
+WORTH_A_STRICTER_LEVEL = 0.9
 
 
 def level_after(looks: int, alpha: float) -> float:
@@ -31,8 +35,8 @@ def pick_holdout(
 ) -> HoldoutGrant:
     """The cases of ``holdout`` to prove on, in its order, and the level for them: empty when none can prove anything.
 
-    ``memory``: by case id. A group has the looks of its most looked-at case, and is spent with any of its cases. Of
-    "only those that were looked at at most so often" the choice is the one that can prove the smallest effect.
+    ``memory``: by case id. A group has the looks of its most looked-at case, and is spent with any of its cases. Cases
+    that were looked at more often join in only if that makes the smallest provable effect smaller by a tenth.
     """
     units = units_of(holdout, groups or {})
     known = {unit: [memory.get(case_id, FRESH) for case_id in unit] for unit in units}
@@ -47,7 +51,12 @@ def pick_holdout(
             choices.append((count, HoldoutGrant(granted, level, most)))
     if len(choices) < 2:  # nothing to weigh up, as nearly always: the figures need a library that takes long to load
         return choices[0][1] if choices else HoldoutGrant((), level_after(0, alpha))
-    return min(choices, key=lambda choice: smallest_effect(choice[0], choice[1].level) or 1.0)[1]
+    best, best_effect = choices[0][1], math.inf
+    for count, grant in choices:
+        effect = smallest_effect(count, grant.level, USUAL_DISCORDANCE) or 1.0
+        if effect < WORTH_A_STRICTER_LEVEL * best_effect:
+            best, best_effect = grant, effect
+    return best
 
 
 def _barred(found: Sequence[CaseMemory]) -> bool:
@@ -89,11 +98,11 @@ class HoldoutAccount:
         if grant.case_ids:
             return grant
         looks = max((memory.get(case_id, FRESH).looks for case_id in split.holdout), default=0)
-        units = len(units_of(split.holdout, self.groups))
+        units, times = len(units_of(split.holdout, self.groups)), "once" if looks == 1 else f"{looks} times"
         raise TooFewCasesError(
             due_message(
-                f"the {units} held-out cases of this workflow were looked at by {looks} earlier searches, and prove "
-                f"nothing at the level that leaves, {2 * level_after(looks, self._alpha):.2g}",
+                f"the {units} held-out cases of workflow {self._workflow_id!r} were looked at {times}, and prove "
+                f"nothing at the alpha that leaves, {2 * level_after(looks, self._alpha):.2g}",
                 0,
                 level_after(0, self._alpha),
             )
