@@ -1,8 +1,9 @@
 """CAPO (Zehle et al., AutoML 2025; package promptolution) on the replayed answers.
 
 Its meta model is the bank: a crossover returns a parent, a mutation the next proposal. Demonstrations are left out (it
-would make up new ones, which nobody recorded); racing, length penalty and population are its own. Population and blocks
-are scaled down to the budget: its defaults cost more than 800 calls for the first generation.
+would make up new ones, which nobody recorded); racing, selection and length penalty are its own. Population, blocks and
+their number are scaled to the budget so that there are several generations: at its defaults the first alone costs
+thousands of calls, and it returns nothing it has not finished with.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from search.peers.gepa_peer import endless
 from search.session import Evaluate, Propose, View
 from search.tasks import Prompt
 
-BLOCK = 10
-"""Cases in one block of its race."""
 CROSSOVER, MUTATION = "crossover <mother>", "mutation <instruction>"
 GENERATIONS = 12
 """The bank is used up after six. It ends when the calls do, or here, when everything that is left was asked before."""
@@ -69,10 +68,17 @@ def _remember(known: dict[str, Prompt], prompt: Prompt) -> None:
     known[str(TheirPrompt(prompt.instruction))] = prompt
 
 
+def plan(budget: int) -> tuple[int, int, int, int]:
+    """Population, children of a generation, cases of a block, blocks at most: the first generation costs 40 %."""
+    size = max(3, min(8, budget // 60))
+    children, block = min(4, size), 5 if budget < 400 else 10
+    return size, children, block, max(1, round(0.4 * budget / ((size + children) * block)))
+
+
 def capo(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: int) -> Prompt:
     """CAPO until the calls are used up; the best of its last full generation."""
     random.seed(seed)
-    size = max(3, min(10, budget // 40))
+    size, children, block, blocks = plan(budget)
     known: dict[str, Prompt] = {}
     first = [task.seed_prompt]
     while len(first) < size and (prompt := propose()) is not None:
@@ -82,15 +88,15 @@ def capo(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: in
     cases = random.Random(f"capo-{seed}").sample(task.dev, len(task.dev))
     frame = pd.DataFrame({"x": [case.input for case in cases], "y": [case.target for case in cases]})
     theirs = RewardTask(
-        frame, lambda said: float(said == "right"), y_column="y", n_subsamples=BLOCK,
+        frame, lambda said: float(said == "right"), y_column="y", n_subsamples=block,
         eval_strategy="sequential_block", task_description="", seed=seed,
     )  # fmt: skip
     bank = _Bank(propose, known)
     optimizer = CAPO(
         predictor=_Replay(bank, evaluate, {case.input: case.id for case in cases}, known), task=theirs, meta_llm=bank,
         initial_prompts=[prompt.instruction for prompt in first], crossover_template=CROSSOVER,
-        mutation_template=MUTATION, crossovers_per_iter=min(4, size), upper_shots=0, check_fs_accuracy=False,
-        create_fs_reasoning=False, df_few_shots=frame.head(0),
+        mutation_template=MUTATION, crossovers_per_iter=children, max_n_blocks_eval=blocks, upper_shots=0,
+        check_fs_accuracy=False, create_fs_reasoning=False, df_few_shots=frame.head(0),
     )  # fmt: skip
     optimizer.optimize(GENERATIONS)
     return known[str(optimizer.prompts[0])]
