@@ -120,7 +120,11 @@ class HoldoutLedger(Protocol):
     """Remembers which cases were looked at to prove something. Cases are named by their content (``case_key``)."""
 
     def memory(self, workflow_id: str, *, search_id: str = "", proof_id: str = "") -> Mapping[str, CaseMemory]:
-        """What was done with cases, by key, other than by that search or that one proof. Others are fresh."""
+        """What was done with cases, by key, other than by that proof; those not named are fresh.
+
+        With ``search_id``: other than by that search and by those that drew their first case after it did, so that a
+        search that goes on plans as it planned when it began.
+        """
         ...
 
     def draw(self, search_id: str, workflow_id: str, seen: Collection[str]) -> None:

@@ -26,7 +26,12 @@ class HoldoutRepository:
         self._database = database
 
     def memory(self, workflow_id: str, *, search_id: str = "", proof_id: str = "") -> dict[str, CaseMemory]:
-        """What was done with cases of a workflow, by key, other than by that search or that one proof."""
+        """What was done with a workflow's cases, by key, other than by that proof, or by that search and those after it.
+
+        "After it" are searches that drew their cases when it had done so.
+        """
+        own = schema.holdouts.alias()
+        drawn_at = select(own.c.begun_at).where(own.c.id == search_id).scalar_subquery()
         looked = and_(_CASES.part == _HOLDOUT, _CASES.looked)
         query = (
             select(
@@ -38,6 +43,7 @@ class HoldoutRepository:
             .join(schema.holdouts, _PAGES.id == _CASES.holdout)
             .where(_PAGES.workflow_id == workflow_id, or_(_CASES.part == _SEEN, looked))
             .where(_PAGES.search != search_id, _PAGES.id != proof_id)
+            .where(or_(drawn_at.is_(None), _PAGES.begun_at < drawn_at))
             .group_by(_CASES.case_key)
         )
         with self._database.read() as connection:

@@ -33,6 +33,15 @@ class HoldoutLedgerSuite:
         assert ledger.memory("w", search_id="s1") == {}
         assert ledger.memory("another workflow") == {}
 
+    def test_a_search_that_goes_on_knows_what_it_knew_when_it_began(self, ledger: HoldoutLedger) -> None:
+        ledger.draw("s1", "w", ["a"])
+        ledger.draw("s2", "w", ["b"])
+        ledger.draw("s3", "w", ["c"])
+        ledger.open(ProofKey("s3", "w", "h"), ["d"], grant("d"))
+        assert ledger.memory("w", search_id="s2") == {"a": CaseMemory(seen=True)}
+        assert ledger.memory("w", search_id="not begun").keys() == {"a", "b", "c", "d"}
+        assert ledger.memory("w", proof_id=ProofKey("s2", "w", "h").id)["d"].looks == 1
+
     def test_an_open_proof_has_looked_at_all_that_it_was_granted(self, ledger: HoldoutLedger) -> None:
         proof = ProofKey("s1", "w", "h")
         assert ledger.open(proof, ["a", "b", "c"], grant("a", "b")).level == 0.025

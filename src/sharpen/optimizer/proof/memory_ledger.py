@@ -25,15 +25,19 @@ class MemoryLedger:
         self._proofs: dict[str, _Proof] = {}
 
     def memory(self, workflow_id: str, *, search_id: str = "", proof_id: str = "") -> dict[str, CaseMemory]:
-        """What was done with cases, by key, other than by that search or that one proof."""
+        """What was done with cases, by key, other than by that proof, or by that search and those after it."""
+        order = list(self._seen)
+        mine = (workflow_id, search_id)
+        later = set(order[order.index(mine) :] if mine in self._seen else ()) | {mine}
         seen: set[str] = set()
-        for (workflow, search), keys in self._seen.items():
-            if workflow == workflow_id and search != search_id:
+        for search, keys in self._seen.items():
+            if search[0] == workflow_id and search not in later:
                 seen |= keys
         looks: Counter[str] = Counter()
         spent: set[str] = set()
         for name, proof in self._proofs.items():
-            if proof.key.workflow_id == workflow_id and proof.key.search_id != search_id and name != proof_id:
+            search = (proof.key.workflow_id, proof.key.search_id)
+            if search[0] == workflow_id and search not in later and name != proof_id:
                 looks.update(proof.looked)
                 spent |= proof.looked if proof.accepted else set()
         return {key: CaseMemory(looks[key], key in spent, key in seen) for key in seen | looks.keys()}

@@ -15,7 +15,7 @@ point of power, and much earlier over than O'Brien and Fleming's (``benchmarks/p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -55,13 +55,16 @@ class Boundary:
 
 
 class SignFlipSequence:
-    """Looks at one growing sample. ``level`` is one-sided: for "the sum is above zero"."""
+    """Looks at one growing sample. ``level`` is one-sided: for "the sum is above zero".
 
-    def __init__(self, level: float) -> None:
+    ``spending``: (level, share of cases seen) → what may be spent by then; rising to ``level`` at 1.
+    """
+
+    def __init__(self, level: float, spending: Callable[[float, float], float] = spent_by) -> None:
         import numpy
 
         self._np = numpy
-        self._level = level
+        self._level, self._spending = level, spending
         self._going: NDArray[np.float64] = numpy.ones(1)  # P(sum = s and not won so far), s from -_reach to _reach
         self._all: NDArray[np.float64] = numpy.ones(1)  # P(sum = s)
         self._reach = 0
@@ -81,7 +84,7 @@ class SignFlipSequence:
         tails = np.cumsum(self._going[::-1])  # tails[j]: P(not won so far, sum >= reach - j)
         whole = np.cumsum(self._all[::-1])
         top = len(tails) - 1 - at
-        room = max(0.0, spent_by(self._level, share) - self._spent)
+        room = max(0.0, self._spending(self._level, share) - self._spent)
         allowed = int(np.searchsorted(tails, room * (1 + ROUNDING), side="right")) - 1
         # cells that cannot be reached cost nothing: the boundary is the least sum that has a probability
         while allowed >= 0 and self._all[len(tails) - 1 - allowed] <= ROUNDING * room:
@@ -98,7 +101,7 @@ class SignFlipSequence:
 
     def could_win(self, gains: Sequence[int]) -> bool:
         """Whether the test can still be won at the end, if every unit to come gains as much as it can (``gains``)."""
-        trial = SignFlipSequence(self._level)
+        trial = SignFlipSequence(self._level, self._spending)
         trial._going, trial._all, trial._reach = self._going, self._all, self._reach
         trial._total, trial._spent = self._total, self._spent
         return trial.look([gain for gain in gains if gain > 0], 1.0).won

@@ -34,6 +34,8 @@ def points(effect: float) -> str:
 
 def can_prove(plan: ProofPlan) -> str:
     """Why no outcome of these cases could prove the claim."""
+    if not plan.cases:
+        return "other searches have used up every held-out case meanwhile; add cases that no search has seen"
     units = len(units_of(plan.cases, plan.groups))
     noun = "held-out cases" if units == len(plan.cases) else f"groups of {len(plan.cases)} held-out cases"
     if plan.claim == "non_inferior":
