@@ -33,6 +33,7 @@ SECTIONS = {
     "profile_run": "Where the time goes",
     "bench_peers": "Peers on the same server",
     "soak": "Soak: mixed faults for a long time",
+    "proof": "The proof: false claims, and what it takes to prove a gain",
 }
 """Name of the module that measured it (``measure``, ``render``) → heading."""
 

@@ -26,7 +26,7 @@ class HoldoutRepository:
         self._database = database
 
     def memory(self, workflow_id: str, *, search_id: str = "", proof_id: str = "") -> dict[str, CaseMemory]:
-        """What was done with a workflow's cases, by key, other than by that proof, or by that search and those after it.
+        """What was done with a workflow's cases, by key, but by that proof, or by that search and those after it.
 
         "After it" are searches that drew their cases when it had done so.
         """
