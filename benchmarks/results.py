@@ -21,7 +21,7 @@ from common import LOADED, environment
 HERE = Path(__file__).parent
 DATA = HERE / "results.json"
 PAGE = HERE / "RESULTS.md"
-GUIDE = HERE.parent / "docs" / "performance.md"
+GUIDES = (HERE.parent / "docs" / "performance.md", HERE.parent / "docs" / "proof.md")
 
 SECTIONS = {
     "throughput": "Throughput: a server that answers at once",
@@ -66,13 +66,13 @@ def write_pages() -> None:
     for name, text in rendered.items():
         parts.append(f"## {SECTIONS[name]}\n\n{text}\n\n{provenance(kept[name]['measured'])}\n")
     PAGE.write_text("\n".join(parts))
-    if GUIDE.exists():
-        guide = GUIDE.read_text()
+    for page in GUIDES:
+        guide = page.read_text()
         for name, text in rendered.items():
             block = rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)"  # markers stand alone on their lines
             new = f"\n{text}\n\n{provenance(kept[name]['measured'])}\n\n"
             guide = re.sub(block, lambda found, new=new: found[1] + new + found[2], guide, flags=re.DOTALL)
-        GUIDE.write_text(guide)
+        page.write_text(guide)
 
 
 def _render(name: str, data: dict[str, Any]) -> str:

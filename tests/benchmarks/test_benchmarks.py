@@ -101,7 +101,7 @@ def test_a_section_replaces_itself_and_leaves_the_others(load, tmp_path: Path, m
     results = load("results")
     page, guide = tmp_path / "RESULTS.md", tmp_path / "performance.md"
     guide.write_text("before\n<!-- begin: conversion -->\nold\n<!-- end: conversion -->\nafter\n")
-    for name, path in (("DATA", tmp_path / "results.json"), ("PAGE", page), ("GUIDE", guide)):
+    for name, path in (("DATA", tmp_path / "results.json"), ("PAGE", page), ("GUIDES", (guide,))):
         monkeypatch.setattr(results, name, path)
     measured = {"date": "today", "python": "P", "machine": "M", "packages": {"a": "1"}, "load": 0.0}
     data = {

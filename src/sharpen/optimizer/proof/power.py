@@ -1,7 +1,7 @@
 """What a proof can show: the smallest effect that so many cases can prove, and the cases that an effect takes. Pure.
 
 A unit is a case, or a group of cases. The power is that of the exact one-sided sign test on the units that change, at
-the end of the holdout; the sequential test's is the same within about a point (``benchmarks/proof.py``). Source:
+the end of the holdout; the proof's is up to three points lower, for giving up early (``benchmarks/proof.py``). Source:
 Miettinen, O. S. (1968), "The matched pairs design in the case of all-or-none responses", Biometrics 24.
 """
 

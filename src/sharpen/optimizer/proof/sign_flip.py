@@ -8,8 +8,8 @@ the share of cases seen, which is known beforehand, and the boundaries on the si
 error of all looks together is at most the level, wherever one stops. With more losses than gains to be expected it is
 smaller still, for the test is monotone in every sign.
 
-The spending function is level · share² (Kim & DeMets 1987, *Biometrika* 74): as good as one look at the end within a
-point of power, and much earlier over than O'Brien and Fleming's (``benchmarks/proof.py`` compares them).
+The spending function is level · share² (Kim & DeMets 1987, *Biometrika* 74): about as powerful as one look at the end,
+and earlier over than O'Brien and Fleming's (``benchmarks/proof.py`` compares them).
 """
 
 from __future__ import annotations
