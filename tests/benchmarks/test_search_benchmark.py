@@ -46,7 +46,7 @@ def test_a_task_is_neither_trivial_nor_hopeless(bench, name: str) -> None:
     table = bench.table.load_table(name)
     rates = [table.accuracy(prompt, "holdout") for prompt in table.task.instructions]
     assert rates[0] < 0.2
-    assert 0.4 < max(rates) < 0.99
+    assert 0.3 < max(rates) < 0.99
     assert len({round(rate, 1) for rate in rates}) >= 4
 
 
