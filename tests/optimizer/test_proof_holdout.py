@@ -90,7 +90,7 @@ async def test_an_accepted_claim_spends_its_cases_and_says_when_fresh_ones_are_d
         assert set(more).isdisjoint(asked)
         asked += more
     assert number > 2
-    assert "fresh cases are due, " in said
+    assert "due, " in said
     assert "to prove +10 points" in said
 
 

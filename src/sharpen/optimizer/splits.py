@@ -15,7 +15,7 @@ from typing import Any
 
 from sharpen.config.models import SplitConfig
 from sharpen.errors import TooFewCasesError
-from sharpen.optimizer.proof.power import cases_needed
+from sharpen.optimizer.proof.power import cases_needed, unanimous_units
 from sharpen.optimizer.statistics import smallest_provable_sample
 
 MIN_TRAIN = 2  # one demonstration and one more to choose from
@@ -185,9 +185,9 @@ def _too_few(
 
 def due_message(why: str, units: int, level: float) -> str:
     """``why``, and how many fresh cases are due to prove anything, and ten points, at one-sided ``level``."""
-    from sharpen.optimizer.proof.power import unanimous_units
-
     least = unanimous_units(level)
     worth = cases_needed(WORTH_PROVING, level)
     more = f", {max(1, worth - units)} to prove +{100 * WORTH_PROVING:.0f} points" if worth else ""
-    return f"{why}: at least {max(1, least - units)} fresh cases are due{more}; add cases that no search has seen"
+    due = max(1, least - units)
+    noun = "fresh case is" if due == 1 else "fresh cases are"
+    return f"{why}: at least {due} {noun} due{more}; add cases that no search has seen"
