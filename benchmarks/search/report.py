@@ -24,9 +24,11 @@ from search.summary import (
 from search.table import Table
 from search.tasks import HELD_OUT
 
-OURS = "sharpen"
+OURS, ALONE = "sharpen", "sharpen-search"
+"""The search with its proof inside the budget, and one that spends the whole budget on searching and claims nothing."""
 NAMES = {
     "sharpen": "**sharpen**",
+    "sharpen-search": "sharpen, search alone",
     "halving": "successive halving",
     "race": "plain paired race",
     "uniform": "even shares",
@@ -67,9 +69,14 @@ def page(lines: Sequence[Line], tables: Mapping[str, Table], about: str, picture
         + _accuracies(runs, shown, "weak", best),
         "## What is claimed\n\nThe same searches, the seed counted wherever no improvement is claimed. The calls of "
         "sharpen's proof are part of its budget; a peer claims whatever it returns.\n\n"
-        + _accuracies(runs, shown, "weak", shipped),
+        + _accuracies(runs, [name for name in shown if name != ALONE], "weak", shipped),
         "## Differences\n\nsharpen's best candidate less the peer's, in points, paired by seed, with a 95 % t interval "
         "over the seeds' means (the tasks are taken as given):\n\n" + _differences(runs, shown, best),
+        *(
+            ["The search alone, without a proof in its budget:\n\n" + _differences(runs, shown, best, ALONE)]
+            if ALONE in shown
+            else []
+        ),
         "The same for what is claimed:\n\n" + _differences(runs, shown, shipped),
         "## Calls needed\n\n" + _calls_needed(runs, shown, [tables[name] for name in tasks]),
         "## From the best prompt\n\nStarted from the best instruction there is: searches that replaced it (claimed) by "
@@ -121,19 +128,28 @@ def _goals(runs: Runs, lines: Sequence[Line], tables: Mapping[str, Table]) -> st
     tasks = runs.tasks
     target = mean([exhaustive(tables[name]) for name in tasks])
     gepa = runs.mean("gepa", "weak", 800, best)
-    rows = [
-        _goal_of_calls(runs, "within a point of evaluating everything", target - 0.01, CANDIDATES * DEV, OF_EVERYTHING),
-        *([_goal_of_calls(runs, "GEPA's accuracy at 800 calls", gepa, 800, OF_GEPA)] if gepa is not None else []),
-    ]
-    for measure, name in ((best, "best candidate"), (shipped, "what is claimed")):
+    rows, ours_run = [], [name for name in (ALONE, OURS) if runs.budgets(name, "weak")]
+    for ours in ours_run:
+        near = f"{NAMES[ours].strip('*')}: within a point of evaluating everything"
+        rows.append(_goal_of_calls(runs, ours, near, target - 0.01, CANDIDATES * DEV, OF_EVERYTHING))
+        if gepa is not None:
+            like = f"{NAMES[ours].strip('*')}: GEPA's accuracy at 800 calls"
+            rows.append(_goal_of_calls(runs, ours, like, gepa, 800, OF_GEPA))
+    for ours, measure, name in (
+        (ALONE, best, "best candidate, search alone"),
+        (OURS, best, "best candidate, its proof paid for"),
+        (OURS, shipped, "what is claimed"),
+    ):
+        if ours not in ours_run:
+            continue
         found = {
-            peer: [one.mean for budget in MAIN if (one := runs.difference(OURS, peer, "weak", budget, measure))]
+            peer: [one.mean for budget in MAIN if (one := runs.difference(ours, peer, "weak", budget, measure))]
             for peer in NAMES
-            if peer != OURS
+            if peer not in (OURS, ALONE)
         }
         worst = min((min(values), peer) for peer, values in found.items() if values)
         said = f"least lead {100 * worst[0]:+.1f} points ({NAMES[worst[1]]})"
-        rows.append([f"above every peer at {MAIN[0]} to {MAIN[-1]} calls: {name}", said, judged(worst[0], "≥", 0.0)])
+        rows.append([f"above every peer at {MAIN[0]} to {MAIN[-1]} calls: {name}", said, judged(worst[0], "≥", 1e-6)])
     for name, start, measure in (
         ("from the best prompt, replaced by one no better", ("strong",), claimed_no_better),
         ("claims where nothing can be found", ("null-sim", "null-dealt", "null-groups"), claimed),
@@ -146,8 +162,8 @@ def _goals(runs: Runs, lines: Sequence[Line], tables: Mapping[str, Table]) -> st
     return "## The goals\n\n" + table(("goal", "measured", ""), rows)
 
 
-def _goal_of_calls(runs: Runs, name: str, target: float, of: int, share: float) -> list[str]:
-    calls = runs.calls_to(OURS, "weak", target)
+def _goal_of_calls(runs: Runs, ours: str, name: str, target: float, of: int, share: float) -> list[str]:
+    calls = runs.calls_to(ours, "weak", target)
     measured = "not reached" if calls is None else f"{calls:,} calls"
     verdict = judged(float("inf") if calls is None else calls / of, "≤", share)
     return [f"{name} ({_percent(target)} %) for at most {share:.0%} of {of:,} calls", measured, verdict]
@@ -202,26 +218,26 @@ def _accuracies(runs: Runs, methods: Iterable[str], start: str, measure: Measure
     return table(("", *(f"{budget} calls" for budget in MAIN), "used of 800", "seeds"), rows)
 
 
-def _differences(runs: Runs, methods: Iterable[str], measure: Measure) -> str:
+def _differences(runs: Runs, methods: Iterable[str], measure: Measure, ours: str = OURS) -> str:
     rows = []
     for method in methods:
-        if method == OURS:
+        if method in (OURS, ALONE):
             continue
-        found = [runs.difference(OURS, method, "weak", budget, measure) for budget in MAIN]
+        found = [runs.difference(ours, method, "weak", budget, measure) for budget in MAIN]
         if any(found):
-            ahead = [_ahead(runs, method, task, budget, measure) for task in runs.tasks for budget in MAIN]
+            ahead = [_ahead(runs, ours, method, task, budget, measure) for task in runs.tasks for budget in MAIN]
             rows.append([NAMES[method], *(_interval(one) for one in found), f"{sum(ahead)} of {len(ahead)}"])
     head = ("less", *(f"{budget} calls" for budget in MAIN), "ahead or equal (tasks × budgets)")
     return table(head, rows) if rows else "*sharpen was not run.*"
 
 
-def _ahead(runs: Runs, peer: str, task: str, budget: int, measure: Measure) -> bool:
+def _ahead(runs: Runs, ours: str, peer: str, task: str, budget: int, measure: Measure) -> bool:
     """Whether sharpen's mean over the seeds on one task is at least the peer's."""
-    ours, theirs = (
+    mine, theirs = (
         [measure(line) for line in runs.lines(method, "weak", budget) if line["task"] == task]
-        for method in (OURS, peer)
+        for method in (ours, peer)
     )
-    return mean(ours) >= mean(theirs) - 1e-9
+    return mean(mine) >= mean(theirs) - 1e-9
 
 
 def _calls_needed(runs: Runs, methods: Sequence[str], tables: Sequence[Table]) -> str:

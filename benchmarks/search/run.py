@@ -40,6 +40,7 @@ METHODS = {
     "bootstrap-random": "search.peers.dspy_peers:bootstrap_random",
     "capo": "search.peers.capo_peer:capo",
     "sharpen": "search.ours:optimize",
+    "sharpen-search": "search.ours:search_only",
 }
 BUDGETS = (100, 200, 400, 800)
 SEEDS = 20

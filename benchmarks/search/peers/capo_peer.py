@@ -23,8 +23,8 @@ from search.session import Evaluate, Propose, View
 from search.tasks import Prompt
 
 CROSSOVER, MUTATION = "crossover <mother>", "mutation <instruction>"
-GENERATIONS = 12
-"""The bank is used up after six. It ends when the calls do, or here, when everything that is left was asked before."""
+GENERATIONS = 8
+"""After these the bank is used up. It ends when the calls do, or here: what is left was asked before."""
 
 
 class _Bank(BaseLLM):
