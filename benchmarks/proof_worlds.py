@@ -19,7 +19,7 @@ from sharpen.errors import TooFewCasesError
 from sharpen.optimizer.engine import SearchOutcome
 from sharpen.optimizer.models import Change, OptimizationConfig, Prompt, PromptAnalysis
 from sharpen.optimizer.optimizer_service import OptimizerService
-from sharpen.optimizer.ports import CaseOutcome, HoldoutLedger, LabelledCase, Purpose
+from sharpen.optimizer.ports import CaseOutcome, HoldoutLedger, LabelledCase, Purpose, SpendMeter
 from sharpen.optimizer.proof.holdout import HoldoutAccount
 from sharpen.optimizer.proof.memory_ledger import MemoryLedger
 from sharpen.optimizer.proposals import Measurement
@@ -56,7 +56,7 @@ class Reworded(Rephrased):
 
 
 @dataclass
-class World:
+class World(SpendMeter):
     """``answers``: the pass rate of a prompt on every case, by its text; drawn when it is first asked for."""
 
     seed: int

@@ -16,6 +16,7 @@ from sharpen.errors import ErrorKind, NoTasksError, RunAborted, TooFewCasesError
 from sharpen.executor.models import RunExecutionResult, RunStatus, TaskError, TaskResult, TaskStatus
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.optimizer_service import OptimizerService
+from sharpen.optimizer.ports import SpendMeter
 from sharpen.optimizer.proof.memory_ledger import MemoryLedger
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import analyze_plan, api_of, optimize, prompt_of, tell
@@ -40,7 +41,7 @@ def manifest(**keys: Any) -> RunManifest:
     return RunManifest.model_validate(plan | keys)
 
 
-class Bench:
+class Bench(SpendMeter):
     """A workbench whose model passes as ``passes`` says; ``max_calls`` as the executor's budget would hold."""
 
     def __init__(self, plan: RunManifest, passes: Passes, max_calls: int | None = None) -> None:

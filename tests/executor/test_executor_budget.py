@@ -104,3 +104,47 @@ def test_several_budgets_reserve_all_or_nothing(first: int, second: int, workers
     assert both.calls_made() == min(first, second)
     assert both.calls_left() == 0
     assert [meter.tokens for meter in meters] == [both.calls_made()] * 2
+
+
+def test_what_is_left_is_told_in_every_currency() -> None:
+    now = [100.0]
+    meter = BudgetMeter(Budget(max_calls=10, max_tokens=100, max_cost_usd=1.0, max_seconds=60), lambda: now[0])
+    both = CompositeMeter(BudgetMeter(), meter)
+    assert (both.tokens_left(), both.cost_left(), both.seconds_left()) == (100, 1.0, 60)
+    assert both.seconds_per_call() is None
+    now[0] = 1000.0  # nothing was called yet: the clock stands
+    meter.reserve()
+    meter.settle(10, 0.25)
+    meter.reserve()  # under way: counts as the one that is over
+    now[0] += 6
+    assert (both.tokens_left(), both.cost_left(), both.seconds_left()) == (80, 0.5, 54)
+    assert both.seconds_per_call() == 3
+    meter.settle(500, 5.0)
+    assert (both.tokens_left(), both.cost_left()) == (0, 0)
+    unlimited = CompositeMeter(BudgetMeter())
+    assert (unlimited.tokens_left(), unlimited.cost_left(), unlimited.seconds_left()) == (None, None, None)
+
+
+def test_no_call_starts_after_the_time_is_over() -> None:
+    now = [0.0]
+    meter = BudgetMeter(Budget(max_seconds=5), lambda: now[0])
+    meter.reserve()
+    now[0] = 4.9
+    meter.reserve()
+    now[0] = 5.0
+    with pytest.raises(BudgetExhausted, match=r"^the budget of 5 s \(max_seconds\) is spent: 5.0 s used$"):
+        meter.reserve()
+    assert (meter.calls_made(), meter.seconds_left()) == (2, 0)
+
+
+def test_time_that_an_earlier_process_took_counts_but_says_nothing_about_the_pace() -> None:
+    now = [0.0]
+    meter = CompositeMeter(BudgetMeter(Budget(max_seconds=5), lambda: now[0]))
+    meter.charge(100, 0, 0.0, seconds=4.0)
+    assert (meter.seconds_left(), meter.seconds_per_call()) == (1.0, None)
+    meter.reserve()
+    now[0] = 0.5
+    assert (meter.seconds_left(), meter.seconds_per_call()) == (0.5, 0.5)
+    now[0] = 1.0
+    with pytest.raises(BudgetExhausted, match=r"5\.0 s used"):
+        meter.reserve()

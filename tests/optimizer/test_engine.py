@@ -10,7 +10,7 @@ from sharpen.config.rules import Thresholds
 from sharpen.errors import BudgetExhausted, UnknownNameError, UserError
 from sharpen.optimizer.engine import Engine
 from sharpen.optimizer.models import Change, OptimizationConfig, Prompt, PromptAnalysis
-from sharpen.optimizer.ports import CaseOutcome, LabelledCase
+from sharpen.optimizer.ports import CaseOutcome, LabelledCase, SpendMeter
 from sharpen.optimizer.proposals import Measurement
 from sharpen.optimizer.splits import split_cases
 from sharpen.optimizer.strategies.base import Candidate, Strategy
@@ -41,7 +41,7 @@ class MoreSuffixes(Suffixes):
     words = ("great", "worse")
 
 
-class World:
+class World(SpendMeter):
     """Answers by the truth; counts and bounds calls as the executor does."""
 
     def __init__(self, truth, max_calls=None, seed=0):

@@ -122,6 +122,9 @@ class Budget(PlanPart):
     max_calls: Int | None = Field(default=None, ge=1, description="Attempts in all.")
     max_tokens: Int | None = Field(default=None, ge=1, description="Prompt and completion tokens in all.")
     max_cost_usd: Float | None = Field(default=None, gt=0, description="USD in all; needs a known price.")
+    max_seconds: Float | None = Field(
+        default=None, gt=0, description="Wall clock from the first call on; none starts later, those under way finish."
+    )
 
 
 class HedgeConfig(PlanPart):

@@ -13,8 +13,8 @@ from sharpen.optimizer.ports import CaseOutcome
 def outcomes_of(results: Iterable[TaskResult], case_ids: Sequence[str] | None = None) -> tuple[CaseOutcome, ...]:
     """One outcome for each of ``case_ids`` (left out: for each case met), in that order.
 
-    Rates, latency, tokens and cost are means over the repeats that ran; output, reasons and error kind are those of
-    the first repeat that did not pass, else of the first one.
+    Rates, latency, tokens and cost are means over the repeats that ran; output, reasons, error kind and
+    how the answer ended are those of the first repeat that did not pass, else of the first one.
     """
     by_case: dict[str, list[TaskResult]] = defaultdict(list)
     for result in results:
@@ -31,6 +31,7 @@ def _fold(case_id: str, results: Sequence[TaskResult]) -> CaseOutcome:
     passed = [result.status is TaskStatus.SUCCEEDED for result in ran]
     shown = next((result for result, ok in zip(ran, passed, strict=True) if not ok), ran[0])
     costs = [result.price for result in ran]  # a remembered answer makes no prompt cheaper
+    judging = [result.judge.cost for result in ran]
     return CaseOutcome(
         case_id=case_id,
         pass_rate=sum(passed) / n,
@@ -42,6 +43,10 @@ def _fold(case_id: str, results: Sequence[TaskResult]) -> CaseOutcome:
         tokens=sum(result.total_tokens for result in ran) / n,
         cost=None if None in costs else math.fsum(cost or 0.0 for cost in costs) / n,
         calls=calls,
+        judge_tokens=sum(result.judge.tokens for result in ran) / n,
+        judge_cost=None if None in judging else math.fsum(cost or 0.0 for cost in judging) / n,
+        finish_reason=shown.finish_reason,
+        failed_assertions=tuple(check.type for check in shown.assertion_results if not check.passed),
     )
 
 

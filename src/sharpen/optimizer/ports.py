@@ -18,6 +18,8 @@ class CaseOutcome:
     """One case under one prompt, repeats folded: rates are means over them. Latency in ms, cost in USD.
 
     ``ran`` is False when the case was cancelled (budget, Ctrl-C): it is then no evidence of anything.
+    ``failed_assertions``: types of the assertions that said no, in the order of ``reasons``. ``tokens`` and ``cost``
+    are the prompt's own; what judging took stands beside them.
     """
 
     case_id: str
@@ -31,6 +33,10 @@ class CaseOutcome:
     tokens: float = 0.0
     cost: float | None = 0.0
     calls: int = 0
+    finish_reason: str | None = None
+    failed_assertions: tuple[str, ...] = ()
+    judge_tokens: float = 0.0
+    judge_cost: float | None = 0.0
 
     @property
     def passed(self) -> bool:
@@ -65,11 +71,27 @@ class RewritePrompt(Protocol):
 
 
 class SpendMeter(Protocol):
-    """How much may still be called. None: no limit."""
+    """How much may still be spent, in each currency; None: no limit. Who counts calls alone inherits the rest."""
 
     def calls_made(self) -> int: ...
 
     def calls_left(self) -> int | None: ...
+
+    def tokens_left(self) -> float | None:
+        """Prompt and completion tokens."""
+        return None
+
+    def cost_left(self) -> float | None:
+        """USD."""
+        return None
+
+    def seconds_left(self) -> float | None:
+        """Of wall clock."""
+        return None
+
+    def seconds_per_call(self) -> float | None:
+        """The pace so far: wall clock by calls, side by side as they were made. None: not known yet."""
+        return None
 
 
 class SearchObserver(Protocol):
