@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 def bench():
     """The benchmark's modules by name, imported for this file alone."""
     sys.path.insert(0, str(BENCHMARKS))
-    names = ("tasks", "table", "worlds", "session", "run", "summary", "picture", "peers.plain")
+    names = ("tasks", "table", "worlds", "session", "run", "summary", "picture", "report")
     yield SimpleNamespace(**{name.split(".")[-1]: importlib.import_module(f"search.{name}") for name in names})
     sys.path.remove(str(BENCHMARKS))
     for name in [name for name in sys.modules if name == "search" or name.startswith("search.")]:
@@ -198,3 +198,22 @@ def test_a_picture_has_a_line_and_a_name_for_each_method(bench) -> None:
     assert {"a < b 69.9", "sharpen 70.0", "all: 71"} <= set(words)
     places = [float(text.get("y")) for text in svg.findall(f"{tag}text") if text.text in ("a < b 69.9", "sharpen 70.0")]
     assert abs(places[0] - places[1]) >= bench.picture.NEAR
+
+
+def test_the_page_tells_a_goal_met_from_one_missed(bench) -> None:
+    tables = {"reviews": bench.table.load_table("reviews")}
+    searches = [
+        {**bench.run.run_job(bench.run.Job("halving", start, "reviews", None, ((budget, seed),)))[0], "method": method}
+        for method in ("halving", "sharpen", "gepa")
+        for start in ("weak", "strong", "null-sim")
+        for budget in bench.report.MAIN
+        for seed in range(2)
+    ]
+    told = bench.report.page(searches, tables, "about", "picture.svg")
+    goals = {line.split("|")[1].strip(): line.split("|")[3].strip() for line in told.splitlines() if line[:2] == "| "}
+    above = next(text for text in goals if text.startswith("above every peer") and "claimed" in text)
+    assert goals[above] == "**missed**"  # it is the peer
+    assert goals["claims where nothing can be found: at most 5%"] == "**missed**"
+    assert "+0.0 (+0.0 to +0.0)" in told
+    assert "## With demonstrations" not in told
+    assert bench.report.chart(searches, tables).count("<polyline") == 3
