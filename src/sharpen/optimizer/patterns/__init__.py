@@ -1,0 +1,1 @@
+"""What failures have in common: the shapes of answers, pairs of labels, slices of inputs."""
