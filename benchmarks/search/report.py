@@ -278,11 +278,20 @@ def _nulls(lines: Sequence[Line], tables: Mapping[str, Table]) -> str:
         tasks = [task for task in tables if task.startswith("null_") == (start == "null-wording")]
         if any(line["start"] == start for line in lines):
             parts.append(f"**{name}** (`{start}`)\n\n{_shares(Runs(lines, tasks), start, claimed)}")
-    parts.append(
-        "In brackets: the one-sided 95 % upper bound of the share (Clopper and Pearson). Wordings may well differ a "
-        "little in truth: a claim among them is not always an error."
-    )
+            if start == "null-wording":
+                parts += [_spread(tables[task]) for task in tasks]
+                parts.append(_shares(Runs(lines, tasks), start, claimed_no_better))
+    parts.append("In brackets: the one-sided 95 % upper bound of the share (Clopper and Pearson).")
     return "\n\n".join(parts)
+
+
+def _spread(found: Table) -> str:
+    """Wordings are no exact null: what they differ by, and so which claims count as false."""
+    rates = [found.accuracy(prompt, "holdout") for prompt in found.task.instructions]
+    return (
+        f"These wordings do differ a little in truth: the first reaches {_percent(rates[0])} % of the holdout, all of "
+        f"them {_percent(min(rates))} to {_percent(max(rates))} %. Claims that the holdout does not bear out:"
+    )
 
 
 def _each_task(lines: Sequence[Line], tasks: Sequence[str], methods: Iterable[str]) -> str:

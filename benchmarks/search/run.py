@@ -41,7 +41,6 @@ METHODS = {
     "capo": "search.peers.capo_peer:capo",
     "sharpen": "search.ours:optimize",
     "sharpen-search": "search.ours:search_only",
-    "sharpen-search": "search.ours:search_only",
 }
 BUDGETS = (100, 200, 400, 800)
 SEEDS = 20
