@@ -5,7 +5,6 @@ Everything concrete comes in through a ``Workbench``, which ``wiring`` builds.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -31,11 +30,9 @@ from sharpen.optimizer.models import (
 )
 from sharpen.optimizer.optimizer_service import OptimizerService, analyze_prompt
 from sharpen.optimizer.outcomes import outcomes_of
+from sharpen.optimizer.planning import SearchPlan, plan_search
 from sharpen.optimizer.ports import CaseOutcome, HoldoutLedger, LabelledCase, Purpose, RewritePrompt, SpendMeter
-from sharpen.optimizer.proof.holdout import HoldoutAccount
-from sharpen.optimizer.proof.units import case_key
 from sharpen.optimizer.proposals import Measurement
-from sharpen.optimizer.splits import Split, split_cases
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.version_manager import VersionManager
 
@@ -100,28 +97,15 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
     Raises ``TooFewCasesError`` before anything is paid, also when earlier searches have used the cases up, and
     ``RunAborted`` when the target cannot go on.
     """
-    config = OptimizationConfig.model_validate(
-        {**dict(manifest.optimize), "score_threshold": manifest.rules.optimization_threshold}
-    )
-    account = HoldoutAccount(
-        bench.holdout,
-        bench.run_id,
-        manifest.workflow_id,
-        config.alpha,
-        bench.cases,
-        config.group,
-        _fingerprint(manifest, bench.cases),
-    )
-    labelled = [(case.id, case.expected) for case in bench.cases]
-    split = split_cases(labelled, config.split, config.alpha, account.groups, account.barred())
-    account.check(split)
+    searched = plan_search(manifest, bench.cases, bench.holdout, bench.run_id)
+    split = searched.split
     baseline = await bench.execute(None, None, "baseline")
     if baseline.status is RunStatus.ABORTED:
         raise RunAborted(baseline.stop_reason or "the run was aborted")
     story = tell(manifest, baseline, bench.cases, bench.service)
     found: dict[str, Any] = {"stop_reason": baseline.stop_reason}
     if story.decision.should_optimize and baseline.status is RunStatus.COMPLETED:
-        found = await _improve(manifest, bench, story, split, config, account)
+        found = await _improve(manifest, bench, story, searched)
     tokens, cost = bench.spent()
     return OptimizationOutcome(
         run_id=bench.run_id,
@@ -144,11 +128,13 @@ async def _improve(
     manifest: RunManifest,
     bench: Workbench,
     story: RunStory,
-    split: Split,
-    config: OptimizationConfig,
-    account: HoldoutAccount,
+    searched: SearchPlan,
 ) -> dict[str, Any]:
     """Search, proof and version, as fields of the outcome."""
+    config = OptimizationConfig.model_validate(
+        {**dict(manifest.optimize), "score_threshold": manifest.rules.optimization_threshold}
+    )
+    account, split = searched.account, searched.split
     account.draw(split)
     seed = prompt_of(manifest)
     holdout_runs: list[RunExecutionResult] = []
@@ -179,6 +165,7 @@ async def _improve(
         max_added_tokens=_room(manifest),
         repeats=manifest.execution.repeats,
         base_dir=manifest.base_dir,
+        supplied=manifest.optimize.candidates,
         account=account,
     )
     search = await bench.service.search(seed, story.analysis, story.decision.strategy, config, measurement)
@@ -237,15 +224,6 @@ def _keep(
         changes=result.changes,
         message=proof.reason if proof else "not proved",
     )
-
-
-def _fingerprint(manifest: RunManifest, cases: Sequence[Case]) -> str:
-    """What a search is, hashed: it is repeated when all of this is the same."""
-    parts = manifest.model_dump_json(include={"prompt", "target", "assertions", "rules", "optimize"})
-    digest = hashlib.sha256(parts.encode())
-    for case in cases:
-        digest.update(f"\n{case.id} {case_key(case.vars, case.expected)}".encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
 
 
 def prompt_of(manifest: RunManifest) -> Prompt:

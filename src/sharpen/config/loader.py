@@ -45,6 +45,7 @@ def load_manifest(cls: type[Manifest], path: Path, overrides: Sequence[str] = ()
     plan.override(overrides)
     plan.find_secrets()
     plan.read_prompt()
+    plan.read_candidates()
     plan.read_inline_cases()
     manifest = plan.validate(cls)
     plan.check_templates(manifest)
@@ -144,30 +145,52 @@ class _Plan:
         if "prompt" in self.data:
             self.data = {**self.data, "prompt": prompt}
 
-    def _prompt_file(self, name: str) -> Any:
+    def read_candidates(self) -> None:
+        """The same for the prompts of ``optimize.candidates``."""
+        optimize = self.data.get("optimize")
+        named = optimize.get("candidates") if isinstance(optimize, dict) else None
+        if not isinstance(optimize, dict) or not isinstance(named, list):
+            return
+        before = len(self.problems)
+        read: list[Any] = []
+        for index, prompt in enumerate(named):
+            path: KeyPath = ("optimize", "candidates", index)
+            if isinstance(prompt, str):
+                read.append(self._prompt_file(prompt, path))
+                continue
+            if isinstance(prompt, dict) and "messages" not in prompt:
+                self._prompt_mapping(prompt, path)
+            elif isinstance(prompt, dict | list):
+                self._prompt_messages(prompt, path)
+            read.append(prompt)
+        if len(self.problems) > before:
+            read = []
+        self.data = {**self.data, "optimize": {**optimize, "candidates": read}}
+
+    def _prompt_file(self, name: str, path: KeyPath = ("prompt",)) -> Any:
         if "{{" in name or "\n" in name.strip():
-            self.add(("prompt",), "a text stands where a file is named", "a file, or {user: …} for a text")
+            self.add(path, "a text stands where a file is named", "a file, or {user: …} for a text")
             return None
         file = read_prompt(resolve_path(Path(name), self.base_dir))
-        at = self.where(("prompt",))
+        at = self.where(path)
         self.problems.extend(problem if problem.where else replace(problem, where=at) for problem in file.problems)
-        if file.description and "description" not in self.data:
+        if path == ("prompt",) and file.description and "description" not in self.data:
             self.data = {**self.data, "description": file.description}
         return [{"role": section.role, "content": section.content} for section in file.sections]
 
-    def _prompt_mapping(self, prompt: dict[Any, Any]) -> None:
+    def _prompt_mapping(self, prompt: dict[Any, Any], path: KeyPath = ("prompt",)) -> None:
         if not prompt:
-            self.add(("prompt",), "the prompt is empty", f"at least one of {', '.join(ROLES)}")
+            self.add(path, "the prompt is empty", f"at least one of {', '.join(ROLES)}")
         for role, content in prompt.items():
             if role not in ROLES:
-                self.add(("prompt", role), f"unknown key {role!r}; {suggest(str(role), ROLES)}")
+                self.add((*path, role), f"unknown key {role!r}; {suggest(str(role), ROLES)}")
             elif not isinstance(content, str):
-                self.add(("prompt", role), f"got {show(content)}", "a text")
+                self.add((*path, role), f"got {show(content)}", "a text")
             else:
-                self._template(content, ("prompt", role))
+                self._template(content, (*path, role))
 
-    def _prompt_messages(self, prompt: dict[Any, Any] | list[Any]) -> None:
-        prefix: KeyPath = ("prompt", "messages") if isinstance(prompt, dict) else ("prompt",)
+    def _prompt_messages(self, prompt: dict[Any, Any] | list[Any], path: KeyPath = ("prompt",)) -> None:
+        prefix: KeyPath = (*path, "messages") if isinstance(prompt, dict) else path
         messages = prompt["messages"] if isinstance(prompt, dict) else prompt
         for index, message in enumerate(messages if isinstance(messages, list) else ()):
             if isinstance(message, dict) and isinstance(message.get("content"), str):

@@ -177,6 +177,10 @@ class OptimizeConfig(PlanPart):
         min_length=1,
         description="Strategies to try, in order (one or a list). `auto`: what the decision suggests first.",
     )
+    candidates: tuple[PromptTemplate, ...] = Field(
+        default=(),
+        description="Prompts of your own to try beside the strategies' proposals, each written like `prompt`.",
+    )
     rewriter: TargetConfig | None = Field(
         default=None, description="A model that proposes rewrites, written like `target`; needed by `rewrite` alone."
     )

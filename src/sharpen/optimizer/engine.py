@@ -7,7 +7,6 @@ propose on the dev split. What the proof will cost is set aside before anything 
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,23 +17,35 @@ from sharpen.errors import BudgetExhausted
 from sharpen.optimizer.measures import metrics_of
 from sharpen.optimizer.models import CandidateReport, OptimizationConfig, Prompt, PromptAnalysis, Verification
 from sharpen.optimizer.ports import CaseOutcome, Purpose, SearchObserver
+from sharpen.optimizer.proof.plan import Claim
 from sharpen.optimizer.proof.sequential import SequentialProof
 from sharpen.optimizer.proposals import Measurement, Proposals
 from sharpen.optimizer.proving import prove
-from sharpen.optimizer.search import Contender, affordable, rank_key, rungs
+from sharpen.optimizer.racing.merit import Form
+from sharpen.optimizer.racing.order import stratified
+from sharpen.optimizer.racing.race import Race, full_budget
+from sharpen.optimizer.reserve import runs_left
+from sharpen.optimizer.search import Contender, rank_key
 from sharpen.optimizer.strategies.registry import build_strategy
+from sharpen.optimizer.strategies.supplied import Supplied
 
 GENERATIONS = 2
 FIRST_GENERATION_SHARE = 0.65  # of what the search may spend; the rest builds on what the first one found
+SAVES = "efficiency_focus"  # asked for first, a search ends with a cheaper prompt if none is better
+WORTH_SAVING = 0.95  # of the seed's tokens, at most, is a saving
 
 
 @dataclass(slots=True)
 class SearchOutcome:
-    """What a search found. ``winner`` is None when no candidate did better than the seed on dev."""
+    """What a search found. ``winner`` is None when no candidate did better than the seed on dev.
+
+    ``claim``: what is to be proved of it: that it is better, or that it is no worse, within a margin, and cheaper.
+    """
 
     contenders: list[Contender] = field(default_factory=list)
     candidates: tuple[CandidateReport, ...] = ()
     winner: Contender | None = None
+    claim: Claim = "better"
     verification: Verification | None = None
     stop_reason: str | None = None
 
@@ -52,12 +63,19 @@ class Engine:
     ) -> None:
         strategies = [build_strategy(name, measurement.base_dir) for name in names]
         self._given = measurement
+        if measurement.supplied:
+            strategies.insert(0, Supplied(measurement.supplied))
         self._proposals = Proposals(measurement, strategies, config.split.seed)
-        self._alpha, self._seed = config.alpha, config.split.seed
+        self._alpha, self._seed, self._margin = config.alpha, config.split.seed, config.margin
+        self._saving = bool(names) and names[0] == SAVES
         self._rules = rules
         self._observer = observer
-        # one seeded order for all: a race's first cases are a fair sample of dev
-        self._dev = random.Random(config.split.seed).sample(measurement.split.dev, len(measurement.split.dev))
+        expected = {case.case_id: case.expected for case in measurement.cases}
+        self._dev = stratified(measurement.split.dev, expected, random.Random(config.split.seed))
+        self._form = Form(expected[case_id] for case_id in (*measurement.split.train, *measurement.split.dev))
+        self._leader: Contender | None = None
+        self._standing: tuple[str, ...] = ()
+        self._drops: dict[str, str] = {}
         self._found = SearchOutcome()
 
     async def run(self, prompt: Prompt, analysis: PromptAnalysis) -> SearchOutcome:
@@ -76,37 +94,47 @@ class Engine:
             parent = best
             self._phase("propose", f"generation {generation}: from {parent.id if parent else 'the seed prompt'}")
             contenders = await self._proposals.from_parent(prompt, analysis, parent)
-            await self._race(contenders, self._runs_left(FIRST_GENERATION_SHARE if generation == 1 else 1.0))
-            best = self._best()
+            await self._race(contenders, FIRST_GENERATION_SHARE if generation == 1 else 1.0)
+            best = self._better(self._leader, best)
             if best is None or best is parent or self._found.stop_reason or self._perfect(best):
                 break
         self._found.winner = best
+        if best is None and self._saving:
+            self._found.winner = self._cheaper()
+            self._found.claim = "non_inferior" if self._found.winner else "better"
+        untried = sum(not each.outcomes for each in self._found.contenders)
+        if self._found.winner is None and untried and not self._found.stop_reason:
+            every = len(self._found.contenders)
+            self._found.stop_reason = f"the budget left no room to try {untried} of {every} candidates"
 
-    def _runs_left(self, share: float) -> int | None:
-        """Case runs that a race may spend, the proof's own set aside. None: no limit."""
-        left = self._given.meter.calls_left()
-        if left is None:
-            return None
-        # what a case really took on the seed (judge calls, retries), but never less than its repeats
-        ran = [outcome.calls for outcome in self._given.baseline.values() if outcome.calls]
-        calls_per_case = max(self._given.repeats, sum(ran) / len(ran) if ran else 0.0)
-        proof = math.ceil(calls_per_case * len(self._given.split.holdout))
-        return max(0, int(share * (left - proof) / calls_per_case))
-
-    async def _race(self, contenders: list[Contender], runs_left: int | None) -> None:
-        """Halve the field rung by rung; the survivors have seen the whole dev split."""
-        racing = contenders[: affordable(len(contenders), len(self._dev), runs_left)]
+    async def _race(self, contenders: list[Contender], share: float) -> None:
+        """Let ``contenders`` race on dev with ``share`` of what the search may still spend."""
+        given = self._given
         self._found.contenders += contenders
-        if len(racing) < len(contenders):
-            self._found.stop_reason = None if racing else "the budget left no room to try a candidate"
-        seen: list[str] = []
-        for rung in rungs(len(racing), len(self._dev)):
-            racing = sorted(racing, key=lambda contender: contender.rank_key(seen))[: rung.contenders]
-            new = self._dev[len(seen) : rung.cases]
-            seen = self._dev[: rung.cases]
+        self._leader, self._standing = None, ()
+        left = runs_left(given.meter, given.baseline, given.repeats, len(given.split.holdout), self._dearest())
+        most = full_budget(len(contenders), len(self._dev))
+        race = Race(self._dev, [each.id for each in contenders], most if left is None else min(most, int(share * left)))
+        by_id = {each.id: each for each in contenders}
+        while (heat := race.next()) and not self._found.stop_reason:
+            racing = [by_id[name] for name in heat.contenders]
             noun = "candidate" if len(racing) == 1 else "candidates"
-            self._phase("race", f"{len(racing)} {noun} on {len(seen)} of {len(self._dev)} dev cases")
-            await _all(self._evaluate(contender, new, "candidate") for contender in racing)
+            seen = len(race.seen) + len(heat.cases)
+            self._phase("race", f"{len(racing)} {noun} on {seen} of {len(self._dev)} dev cases")
+            await _all(self._evaluate(each, heat.cases, "candidate") for each in racing)
+            for each in racing:
+                for outcome in map(each.outcomes.__getitem__, heat.cases):
+                    passed = outcome.pass_rate if outcome.ran else 0.0
+                    race.tell(each.id, outcome.case_id, passed, self._form.credit(outcome), outcome.tokens)
+        self._drops.update((drop.contender, str(drop)) for drop in race.drops)
+        self._standing = race.racing
+        if race.leader is not None and race.seen:
+            self._leader = by_id[race.leader]
+
+    def _dearest(self) -> list[CaseOutcome]:
+        """The outcomes of the contender that takes most tokens so far: a proof of one like it must be affordable."""
+        measured = [list(each.outcomes.values()) for each in self._found.contenders if each.outcomes]
+        return max(measured, key=lambda found: metrics_of(found).tokens_per_request, default=[])
 
     async def _evaluate(self, contender: Contender, case_ids: Sequence[str], purpose: Purpose) -> None:
         outcomes = await self._given.evaluate(contender.candidate.prompt, case_ids, purpose)
@@ -122,20 +150,36 @@ class Engine:
                 contender.id, contender.candidate.strategy, metrics.success_rate, metrics.cases, purpose
             )
 
-    def _finished(self, contender: Contender) -> bool:
-        return all(case_id in contender.outcomes and contender.outcomes[case_id].ran for case_id in self._dev)
+    def _better(self, challenger: Contender | None, best: Contender | None) -> Contender | None:
+        """``challenger`` if it passed more than the seed, and did better than ``best``, on the cases both have seen."""
+        if challenger is None:
+            return best
+        seen = self._seen_by(challenger)
+        if challenger.rank_key(seen)[0] >= rank_key(self._given.baseline, seen)[0]:
+            return best
+        if best is not None:
+            both = [case_id for case_id in seen if case_id in best.outcomes]
+            if challenger.rank_key(both) >= best.rank_key(both):
+                return best
+        return challenger
 
-    def _best(self) -> Contender | None:
-        """The best contender that saw the whole dev split, if it passes more of it than the seed did."""
-        finished = [contender for contender in self._found.contenders if self._finished(contender)]
-        best = min(finished, key=lambda contender: contender.rank_key(self._dev), default=None)
-        if best is None:
-            return None
-        better = best.rank_key(self._dev)[0] < rank_key(self._given.baseline, self._dev)[0]
-        return best if better else None
+    def _cheaper(self) -> Contender | None:
+        """Of the last who stood, the one that saves most tokens and passed, within the margin, as much as the seed."""
+        worthy: list[tuple[float, Contender]] = []
+        for each in self._found.contenders:
+            seen = self._seen_by(each)
+            passed, _, tokens = each.rank_key(seen)
+            seed_passed, _, seed_tokens = rank_key(self._given.baseline, seen)
+            if each.id in self._standing and seen and -passed >= -seed_passed - self._margin:
+                worthy.append((tokens - seed_tokens * WORTH_SAVING, each))
+        saving, cheapest = min(worthy, key=lambda pair: pair[0], default=(0.0, None))
+        return cheapest if saving < 0 else None
+
+    def _seen_by(self, contender: Contender) -> list[str]:
+        return [case_id for case_id in self._dev if case_id in contender.outcomes]
 
     def _perfect(self, contender: Contender) -> bool:
-        return contender.rank_key(self._dev)[0] == -1.0
+        return len(self._seen_by(contender)) == len(self._dev) and contender.rank_key(self._dev)[0] == -1.0
 
     async def _prove(self) -> None:
         winner, given = self._found.winner, self._given
@@ -161,6 +205,8 @@ class Engine:
             groups={case.case_id: case.group for case in given.cases if case.group is not None},
             repeats=given.repeats,
             seed=self._seed,
+            claim=self._found.claim,
+            margin=self._margin,
             hypothesis=winner.candidate.prompt.content_hash,
             on_look=on_look,
         )
@@ -171,7 +217,7 @@ class Engine:
         if contender is self._found.winner:
             status = "winner"
         elif dev:
-            status = "finalist" if self._finished(contender) else "dropped"
+            status = "dropped" if contender.id in self._drops else "finalist"
         return CandidateReport.model_validate(
             {
                 "id": contender.id,
@@ -182,7 +228,7 @@ class Engine:
                 "dev": metrics_of(dev) if dev else None,
                 "calls": contender.calls,
                 "status": status,
-                "note": "" if dev else "not measured: the budget left no room for it",
+                "note": self._drops.get(contender.id, "") if dev else "not measured: the budget left no room for it",
             }
         )
 

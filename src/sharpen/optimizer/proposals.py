@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sharpen.config.assertions import AssertionPart
+from sharpen.config.prompts import PromptTemplate
 from sharpen.optimizer.models import Prompt, PromptAnalysis
 from sharpen.optimizer.ports import CaseOutcome, EvaluatePrompt, LabelledCase, RewritePrompt, SpendMeter
 from sharpen.optimizer.proof.holdout import HoldoutAccount
@@ -37,6 +38,7 @@ class Measurement:
     max_added_tokens: int | None = None
     repeats: int = 1
     base_dir: Path | None = None
+    supplied: tuple[PromptTemplate, ...] = ()
     account: HoldoutAccount | None = None
 
 

@@ -1,9 +1,4 @@
-"""Which candidate is tried next, on which cases: successive halving on paired cases. Pure.
-
-Every candidate still in the race has seen the same cases, in the same order, so that means are comparable; half of
-them leave at each rung and the last rung is the whole dev split. Sources: Karnin, Koren & Somekh (2013), "Almost
-optimal exploration in multi-armed bandits"; Jamieson & Talwalkar (2016), "Non-stochastic best arm identification".
-"""
+"""A candidate in the race, what is known of it, and how two are compared. Pure. The race itself: ``racing``."""
 
 from __future__ import annotations
 
@@ -13,8 +8,6 @@ from dataclasses import dataclass, field
 
 from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.strategies.base import Candidate
-
-FIRST_RUNG = 8  # fewer cases than this tell candidates apart no better than chance
 
 
 @dataclass(slots=True)
@@ -42,42 +35,6 @@ def rank_key(outcomes: Mapping[str, CaseOutcome], case_ids: Sequence[str]) -> tu
         -math.fsum(outcome.score for outcome in known) / total,
         math.fsum(outcome.tokens for outcome in known) / max(1, len(known)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """The best ``contenders`` go on until each has seen the first ``cases`` dev cases."""
-
-    contenders: int
-    cases: int
-
-
-def rungs(contenders: int, dev_cases: int) -> tuple[Rung, ...]:
-    """The race's rungs: contenders halve while cases double; the last rung sees the whole dev split."""
-    if contenders == 0 or dev_cases == 0:
-        return ()
-    halvings = math.ceil(math.log2(contenders)) if contenders > 1 else 0
-    doublings = max(0, int(math.log2(dev_cases / FIRST_RUNG))) if dev_cases >= FIRST_RUNG else 0
-    last = min(halvings, doublings)
-    return tuple(Rung(math.ceil(contenders / 2**k), math.ceil(dev_cases / 2 ** (last - k))) for k in range(last + 1))
-
-
-def race_cost(contenders: int, dev_cases: int) -> int:
-    """Case runs that a race of new contenders takes."""
-    cost, seen = 0, 0
-    for rung in rungs(contenders, dev_cases):
-        cost += rung.contenders * (rung.cases - seen)
-        seen = rung.cases
-    return cost
-
-
-def affordable(contenders: int, dev_cases: int, runs_left: int | None) -> int:
-    """How many of ``contenders`` a race can hold within ``runs_left`` case runs (None: no limit)."""
-    if runs_left is None:
-        return contenders
-    while contenders and race_cost(contenders, dev_cases) > runs_left:
-        contenders -= 1
-    return contenders
 
 
 def interleave(groups: Sequence[Sequence[Candidate]]) -> list[Candidate]:
