@@ -16,9 +16,8 @@ from promptolution.llms.base_llm import BaseLLM
 from promptolution.optimizers.capo import CAPO
 from promptolution.predictors.base_predictor import BasePredictor
 from promptolution.tasks.reward_tasks import RewardTask
-from promptolution.utils.prompt import Prompt as TheirPrompt
 
-from search.peers.gepa_peer import endless
+from search.peers.bank import Bank
 from search.session import Evaluate, Propose, View
 from search.tasks import Prompt
 
@@ -27,12 +26,12 @@ GENERATIONS = 8
 """After these the bank is used up. It ends when the calls do, or here: what is left was asked before."""
 
 
-class _Bank(BaseLLM):
+class _Meta(BaseLLM):
     """Answers a crossover with the mother, a mutation with the next proposal."""
 
-    def __init__(self, propose: Propose, known: dict[str, Prompt]) -> None:
+    def __init__(self, bank: Bank) -> None:
         super().__init__()
-        self._proposals, self._known = endless(propose), known
+        self._bank = bank
 
     def _get_response(self, prompts: list[str], system_prompts: list[str]) -> list[str]:  # noqa: ARG002 - its protocol
         return [f"<prompt>{self._answer(text)}</prompt>" for text in prompts]
@@ -40,21 +39,19 @@ class _Bank(BaseLLM):
     def _answer(self, text: str) -> str:
         if text.startswith("crossover "):
             return text.removeprefix("crossover ")
-        prompt = next(self._proposals)
-        _remember(self._known, prompt)
-        return prompt.instruction
+        return self._bank.next()
 
 
 class _Replay(BasePredictor):
     """Right or wrong, from the recording."""
 
-    def __init__(self, llm: BaseLLM, evaluate: Evaluate, ids: dict[str, str], known: dict[str, Prompt]) -> None:
+    def __init__(self, llm: BaseLLM, evaluate: Evaluate, ids: dict[str, str], bank: Bank) -> None:
         super().__init__(llm)
-        self._evaluate, self._ids, self._known = evaluate, ids, known
+        self._evaluate, self._ids, self._bank = evaluate, ids, bank
 
     def predict(self, prompts: Any, xs: list[str], system_prompts: Any = None) -> Any:  # noqa: ARG002 - its protocol
         found = [
-            self._evaluate(self._known[prompt], [self._ids[x]])[0].correct
+            self._evaluate(self._bank.prompt(prompt), [self._ids[x]])[0].correct
             for prompt, x in zip(prompts, xs, strict=True)
         ]
         said = ["right" if correct else "wrong" for correct in found]
@@ -62,10 +59,6 @@ class _Replay(BasePredictor):
 
     def _extract_preds(self, preds: list[str]) -> list[str]:
         return preds
-
-
-def _remember(known: dict[str, Prompt], prompt: Prompt) -> None:
-    known[str(TheirPrompt(prompt.instruction))] = prompt
 
 
 def plan(budget: int) -> tuple[int, int, int, int]:
@@ -79,24 +72,20 @@ def capo(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: in
     """CAPO until the calls are used up; the best of its last full generation."""
     random.seed(seed)
     size, children, block, blocks = plan(budget)
-    known: dict[str, Prompt] = {}
-    first = [task.seed_prompt]
-    while len(first) < size and (prompt := propose()) is not None:
-        first.append(prompt)
-    for prompt in first:
-        _remember(known, prompt)
+    bank = Bank(task.seed_prompt, propose)
+    first = [task.seed_prompt.instruction, *bank.take(propose, size - 1)]
     cases = random.Random(f"capo-{seed}").sample(task.dev, len(task.dev))
     frame = pd.DataFrame({"x": [case.input for case in cases], "y": [case.target for case in cases]})
     theirs = RewardTask(
         frame, lambda said: float(said == "right"), y_column="y", n_subsamples=block,
         eval_strategy="sequential_block", task_description="", seed=seed,
     )  # fmt: skip
-    bank = _Bank(propose, known)
+    meta = _Meta(bank)
     optimizer = CAPO(
-        predictor=_Replay(bank, evaluate, {case.input: case.id for case in cases}, known), task=theirs, meta_llm=bank,
-        initial_prompts=[prompt.instruction for prompt in first], crossover_template=CROSSOVER,
+        predictor=_Replay(meta, evaluate, {case.input: case.id for case in cases}, bank), task=theirs, meta_llm=meta,
+        initial_prompts=first, crossover_template=CROSSOVER,
         mutation_template=MUTATION, crossovers_per_iter=children, max_n_blocks_eval=blocks, upper_shots=0,
         check_fs_accuracy=False, create_fs_reasoning=False, df_few_shots=frame.head(0),
     )  # fmt: skip
     optimizer.optimize(GENERATIONS)
-    return known[str(optimizer.prompts[0])]
+    return bank.prompt(optimizer.prompts[0].instruction)

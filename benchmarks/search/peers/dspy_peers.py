@@ -23,7 +23,7 @@ import dspy
 from dspy.teleprompt import COPRO, BootstrapFewShotWithRandomSearch, MIPROv2, copro_optimizer, random_search
 from dspy.utils import DummyLM
 
-from search.peers.gepa_peer import endless
+from search.peers.bank import Bank
 from search.session import Evaluate, Propose, View
 from search.tasks import Case, Prompt
 
@@ -39,10 +39,14 @@ class _Signature(dspy.Signature):
 class _Program(dspy.Module):
     """Answers from the recording with whatever instruction and demonstrations its predictor holds."""
 
-    def __init__(self, task: View, evaluate: Evaluate) -> None:
+    def __init__(self, task: View, evaluate: Evaluate, bank: Bank) -> None:
         super().__init__()
         self.predict = dspy.Predict(_Signature.with_instructions(task.seed_prompt.instruction))
-        self._evaluate, self._ids = evaluate, {case.input: case.id for case in (*task.train, *task.dev)}
+        self._bank, self._evaluate, self._ids = (
+            bank,
+            evaluate,
+            {case.input: case.id for case in (*task.train, *task.dev)},
+        )
 
     def forward(self, text: str) -> Any:
         reply = self._evaluate(self.prompt(), [self._ids[text]], hard=False)[0]
@@ -50,7 +54,7 @@ class _Program(dspy.Module):
 
     def prompt(self) -> Prompt:
         demos = tuple(self._ids[demo["text"]] for demo in self.predict.demos)
-        return Prompt(self.predict.signature.instructions, demos)
+        return self._bank.prompt(self.predict.signature.instructions, demos)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """The session behind it is one for all copies."""
@@ -86,9 +90,8 @@ def _quietly(compile_program: Any) -> Any:
 def mipro(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: int) -> Prompt:
     """MIPROv2's search (TPE over minibatches) among the bank's instructions."""
     validation, batch, trials = mipro_plan(budget, len(task.dev))
-    instructions = [task.seed_prompt.instruction]
-    while (prompt := propose()) is not None:
-        instructions.append(prompt.instruction)
+    bank = Bank(task.seed_prompt, propose)
+    instructions = [task.seed_prompt.instruction, *bank.take(propose)]
     model = DummyLM([{"answer": "none"}])
     optimizer = MIPROv2(
         metric=_correct,
@@ -108,7 +111,7 @@ def mipro(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: i
     ):
         best = _quietly(
             lambda: optimizer.compile(
-                _Program(task, evaluate),
+                _Program(task, evaluate, bank),
                 trainset=[_example(task, case) for case in task.train],
                 valset=[_example(task, case) for case in chosen],
                 num_trials=trials,
@@ -135,13 +138,13 @@ def copro(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: i
     breadth = max(4, min(12, budget // 40))
     number = max(5, min(len(task.dev), budget // (2 * breadth)))
     chosen = random.Random(f"copro-{seed}").sample(task.dev, number)
-    proposals = endless(propose)
+    bank = Bank(task.seed_prompt, propose)
 
     class Completions:
         """What its two proposing signatures would have returned."""
 
         def __init__(self, count: int) -> None:
-            self.proposed_instruction = [next(proposals).instruction for _ in range(count)]
+            self.proposed_instruction = [bank.next() for _ in range(count)]
             self.proposed_prefix_for_output_field = ["Answer:"] * count
 
         def __iter__(self) -> Any:
@@ -162,7 +165,7 @@ def copro(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: i
     with patch.object(copro_optimizer, "dspy", stand_in):
         best = _quietly(
             lambda: COPRO(metric=_correct, breadth=breadth, depth=2).compile(
-                _Program(task, evaluate),
+                _Program(task, evaluate, bank),
                 trainset=[_example(task, case) for case in chosen],
                 eval_kwargs={"num_threads": 1, "display_progress": False},
             )
@@ -170,9 +173,10 @@ def copro(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: i
     return best.prompt()
 
 
-def bootstrap_random(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: int) -> Prompt:  # noqa: ARG001 - the protocol
+def bootstrap_random(task: View, evaluate: Evaluate, propose: Propose, budget: int, seed: int) -> Prompt:
     """BootstrapFewShotWithRandomSearch among the recorded sets of demonstrations; it leaves the instruction alone."""
     sets = random.Random(f"bootstrap-{seed}").sample(task.demo_sets, len(task.demo_sets))
+    bank = Bank(task.seed_prompt, propose)
     by_id, remaining = {case.id: case for case in task.train}, iter(sets)
 
     class Recorded:
@@ -195,7 +199,7 @@ def bootstrap_random(task: View, evaluate: Evaluate, propose: Propose, budget: i
             lambda: BootstrapFewShotWithRandomSearch(
                 metric=_correct, num_candidate_programs=len(sets) - 2, num_threads=1
             ).compile(
-                _Program(task, evaluate),
+                _Program(task, evaluate, bank),
                 trainset=[_example(task, case) for case in task.train],
                 valset=[_example(task, case) for case in chosen],
             )

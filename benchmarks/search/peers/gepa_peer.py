@@ -6,13 +6,13 @@ the acceptance are compared. When the bank is used up it is gone through again.
 
 from __future__ import annotations
 
-import itertools
 import random
 from typing import Any
 
 import gepa
 from gepa.adapters.default_adapter.default_adapter import EvaluationResult
 
+from search.peers.bank import Bank
 from search.session import Evaluate, Propose, View
 from search.tasks import Case, Prompt
 
@@ -37,10 +37,11 @@ def _gepa(
 ) -> Prompt:
     by_input = {case.input: case for case in (*task.train, *task.dev)}
     right: dict[tuple[str, str], bool] = {}
+    bank = Bank(task.seed_prompt, propose)
 
     def model(messages: Any) -> str:
         case = by_input[messages[-1]["content"]]
-        reply = evaluate(Prompt(messages[0]["content"]), [case.id], hard=False)[0]
+        reply = evaluate(bank.prompt(messages[0]["content"]), [case.id], hard=False)[0]
         right[reply.text, case.id] = reply.correct
         return reply.text
 
@@ -52,26 +53,16 @@ def _gepa(
     def instance(case: Case) -> dict[str, Any]:
         return {"input": case.input, "answer": task.task.answer(case), "additional_context": {"id": case.id}}
 
-    proposals = endless(propose)
     found = gepa.optimize(
         seed_candidate={"instruction": task.seed_prompt.instruction},
         trainset=[instance(case) for case in task.train],
         valset=[instance(case) for case in random.Random(f"gepa-{seed}").sample(task.dev, validation)],
         task_lm=model,
         evaluator=judge,
-        reflection_lm=lambda _: f"```\n{next(proposals).instruction}\n```",
+        reflection_lm=lambda _: f"```\n{bank.next()}\n```",
         max_metric_calls=budget,
         seed=seed,
         logger=_Quiet(),
         cache_evaluation=cache,
     )
-    return Prompt(found.best_candidate["instruction"])
-
-
-def endless(propose: Propose) -> Any:
-    """The proposals, and then again from the first."""
-    shown = []
-    while (prompt := propose()) is not None:
-        shown.append(prompt)
-        yield prompt
-    yield from itertools.cycle(shown)
+    return bank.prompt(found.best_candidate["instruction"])
