@@ -191,7 +191,7 @@ def test_one_pass_over_a_stream() -> None:
     assert [problem.message.split(":")[0] for problem in found.errors] == [
         "variable 'message' is missing in 1500 of 3000 cases"
     ]
-    assert [problem.key for problem in found.warnings] == ["dataset", "optimize.budget.max_calls"]
+    assert [problem.key for problem in found.warnings] == ["dataset"]
 
 
 def test_budgets_that_cannot_suffice() -> None:

@@ -86,14 +86,14 @@ def test_cut_off_again_and_again_it_ends_the_same(kind: str, tmp_path: Path, emp
 def test_a_spent_budget_is_raised_and_nothing_is_paid_twice(tmp_path: Path) -> None:
     whole = search(plan(tmp_path / "whole"))
     asked, expected = Model.asked, story(whole)
-    path = plan(tmp_path / "cut", optimize={"strategies": ["format_focus"], "budget": {"max_calls": 10}})
+    path = plan(tmp_path / "cut", execution={"concurrency": 1, "budget": {"max_calls": 10}})
     stopped = search(path)
     before = Model.asked
     assert stopped.calls == len(before) == 10
     assert stopped.stop_reason is not None
     assert go_on(path).stop_reason == stopped.stop_reason
     assert Model.asked == [], "what was spent counts"
-    assert story(go_on(path, None, "optimize.budget.max_calls=600")) == expected
+    assert story(go_on(path, None, "execution.budget.max_calls=600")) == expected
     assert before + Model.asked == asked
     with store_of(path) as store:
         assert store.searches.list() == (), "it came to its end"

@@ -41,7 +41,9 @@ def command(
     outputs = show.checked_outputs(output)
     loaded = wiring.load_plan(plan, with_cache(overrides, no_cache))
     with wiring.open_store(store, plan) as opened, watching(quiet, log_format, log_level, otel) as watch:
-        outcome = wiring.optimize_plan(loaded, opened, watch.observer, watch.search, watch.interrupted, watch.tracer)
+        outcome = wiring.optimize_plan(
+            loaded, opened, watch.observer, watch.search, watch.interrupted, watch.tracer, watch.forecast
+        )
         store_option = wiring.store_option(opened)
         goes_on = wiring.goes_on(outcome, opened)
     show.optimization(outcome, loaded.sample, as_json, outputs, store_option, goes_on)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from sharpen.events import emit
 from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.executor.watching import observer_of, tracer_of
+from sharpen.optimizer.forecast import SearchForecast
 from sharpen.optimizer.ports import SearchObserver
+from sharpen.reporting.console_check import print_forecast
 from sharpen.reporting.progress import RunProgress, SearchProgress
 from sharpen.reporting.terminal import make_console
 from sharpen.telemetry.log_observer import LogObserver
@@ -23,13 +25,17 @@ _LOG = logging.getLogger("sharpen.run")
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a command hands to ``wiring``. ``interrupted`` and ``taken_over`` are told a sentence for people."""
+    """What a command hands to ``wiring``. ``interrupted`` and ``taken_over`` are told a sentence for people.
+
+    ``forecast`` is told before a search what it will take.
+    """
 
     observer: RunObserver | None
     search: SearchObserver
     tracer: CallTracer | None
     interrupted: Callable[[str], None]
     taken_over: Callable[[str], None]
+    forecast: Callable[[SearchForecast], None]
 
 
 @contextmanager
@@ -43,6 +49,11 @@ def watching(
         hidden = quiet or log_format is LogFormat.JSON
         progress = RunProgress(console, hidden)
         trouble = _log_unsent if logged else progress.say
+
+        def foretell(forecast: SearchForecast) -> None:
+            if not hidden:
+                print_forecast(console, forecast)
+
         telemetry = stack.enter_context(opentelemetry(otel, on_trouble=trouble))
         stack.enter_context(progress)
         log = LogObserver() if logged else None
@@ -60,6 +71,7 @@ def watching(
             tracer=tracer_of(tracers),
             interrupted=log.interrupted if log else progress.interrupted,
             taken_over=_log_takeover if log else progress.say,
+            forecast=foretell,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -74,10 +73,6 @@ def _budget_warnings(manifest: RunManifest, expected: Estimate) -> list[Problem]
         for key, limit, need, unit in limits
         if limit is not None and limit < need
     ]
-    least = expected.total_calls + math.ceil(expected.total_calls * manifest.optimize.split.holdout) + 1
-    if expected.optimize_calls is not None and expected.optimize_calls < least:
-        message = f"{expected.optimize_calls} is too little to optimize: baseline, one candidate and proof take {least}"
-        found.append(Problem(message, where, "optimize.budget.max_calls"))
     if budget.max_cost_usd is not None and expected.max_cost_usd is None:
         message = "cannot be watched: the price or the length of answers is unknown"
         found.append(Problem(message, where, "execution.budget.max_cost_usd", "target.price and params.max_tokens"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sharpen.errors import ErrorKind
-from sharpen.optimizer.models import Prompt
-from sharpen.targets.base import Message
+
+if TYPE_CHECKING:
+    from sharpen.optimizer.models import Prompt
+    from sharpen.targets.base import Message
 
 Purpose = Literal["baseline", "candidate", "holdout"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sharpen.config.models import SplitConfig
 from sharpen.errors import TooFewCasesError
-from sharpen.optimizer.proof.power import cases_needed, unanimous_units
+from sharpen.optimizer.proof.power import cases_needed, least_provable, unanimous_units
 from sharpen.optimizer.statistics import smallest_provable_sample
 
 MIN_TRAIN = 2  # one demonstration and one more to choose from
@@ -175,12 +175,20 @@ def _too_few(
             f"once, and they split into {train} train, {dev} dev and {holdout} holdout cases, the last in "
             f"{_units_in(split.holdout, groups)} groups; at alpha {alpha:g} it takes at least {minimum[0]}, "
             f"{minimum[1]} and {least} groups; about {max(needed, units + 1)} groups are needed ({shares})"
+            f"{_even_then(max(needed, units + 1), config, alpha, 'groups')}"
         )
     return (
         f"{total} cases are too few to prove an improvement: they split into {train} train, {dev} dev and {holdout} "
         f"holdout, and at alpha {alpha:g} it takes at least {minimum[0]}, {minimum[1]} and {minimum[2]}; "
-        f"{needed} cases are needed with this split ({shares})"
+        f"{needed} cases are needed with this split ({shares}){_even_then(needed, config, alpha, 'cases')}"
     )
+
+
+def _even_then(total: int, config: SplitConfig, alpha: float, noun: str) -> str:
+    """``, and even their 12 holdout cases cannot prove anything below +50 points``."""
+    holdout = _sizes(total, config)[2]
+    least = least_provable(holdout, alpha / 2)
+    return f", and even their {holdout} holdout {noun} cannot prove anything below +{100 * least:.0f} points"
 
 
 def due_message(why: str, units: int, level: float) -> str:

@@ -10,6 +10,7 @@ from sharpen.errors import RunAborted
 from sharpen.events import emit
 from sharpen.executor.loop import run
 from sharpen.executor.ports import CallTracer, RunObserver
+from sharpen.optimizer.forecast import SearchForecast
 from sharpen.optimizer.measures import broken_limits
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.ports import SearchObserver
@@ -17,6 +18,7 @@ from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import optimize
 from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
+from sharpen.wiring.forecasting import refuse_hopeless
 from sharpen.wiring.plans import LoadedPlan
 from sharpen.wiring.queries import stored_cases
 from sharpen.wiring.stored_plans import manifest_of, search_plan_of
@@ -31,12 +33,17 @@ def optimize_plan(
     search_observer: SearchObserver | None = None,
     on_interrupt: OnInterrupt | None = None,
     tracer: CallTracer | None = None,
+    on_forecast: Callable[[SearchForecast], None] | None = None,
 ) -> OptimizationOutcome:
-    """The whole loop on a plan.
+    """The whole loop on a plan. ``on_forecast`` is told what it will take and can prove before anything is paid.
 
-    Raises ``TooFewCasesError`` before anything is paid, ``RunAborted`` as ``run_plan``. A search that was cut off, by a
+    Raises ``TooFewCasesError``, and ``PlanError`` for a budget that cannot do, before that too; ``RunAborted`` as
+    ``run_plan``. A search that was cut off, by a
     signal or a kill, by its budget or by such an error, stays in the store for ``resume_optimization``.
     """
+    told = refuse_hopeless(plan, store)
+    if on_forecast:
+        on_forecast(told)
     return run(_optimize(plan, store, observer, search_observer, on_interrupt, tracer))
 
 

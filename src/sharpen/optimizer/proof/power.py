@@ -8,6 +8,7 @@ Miettinen, O. S. (1968), "The matched pairs design in the case of all-or-none re
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 USUAL_POWER = 0.8
 MOST_UNITS = 1_000_000
+FEW_UNITS = 100
+"""Up to here the sums are as quick as the import of the library that makes them quick."""
 
 
 def least_provable(units: int, level: float) -> float:
@@ -36,13 +39,15 @@ def power_of(effect: float, units: int, level: float, discordance: float | None 
 
     ``discordance``: the share of units that change at all (None: only for the better, the most favourable case).
     """
-    import numpy as np
-    from scipy.special import bdtrc
-
     changing = min(1.0, max(effect, discordance or 0.0))
     if effect <= 0 or changing <= 0 or units < 1:
         return 0.0
     better = min(1.0, (changing + effect) / (2 * changing))
+    if units <= FEW_UNITS:
+        return _power_of_few(changing, better, units, level)
+    import numpy as np
+    from scipy.special import bdtrc
+
     spread = math.sqrt(units * changing * (1 - changing))
     first = max(0, math.floor(units * changing - 9 * spread - 9))
     last = min(units, math.ceil(units * changing + 9 * spread + 9))
@@ -91,6 +96,32 @@ def cases_needed(
         else:
             low = middle
     return high
+
+
+def _power_of_few(changing: float, better: float, units: int, level: float) -> float:
+    """The same sum without a library."""
+    return math.fsum(
+        _mass(changed, units, changing) * math.fsum(_mass(good, changed, better) for good in range(needed, changed + 1))
+        for changed, needed in enumerate(_needed_of_few(units, level))
+    )
+
+
+def _mass(count: int, units: int, probability: float) -> float:
+    """The binomial probability of ``count``."""
+    return float(math.comb(units, count) * probability**count * (1 - probability) ** (units - count))
+
+
+@lru_cache(maxsize=8)
+def _needed_of_few(units: int, level: float) -> tuple[int, ...]:
+    """As ``_needed``, for 0 to ``units`` changed ones."""
+    found = [1]
+    for changed in range(1, units + 1):
+        needed, tail = changed + 1, 0
+        while needed and tail + math.comb(changed, needed - 1) <= level * (1 + 1e-12) * 2**changed:
+            needed -= 1
+            tail += math.comb(changed, needed)
+        found.append(needed)
+    return tuple(found)
 
 
 def _needed(changed: NDArray[Any], level: float) -> NDArray[Any]:

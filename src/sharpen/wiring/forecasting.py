@@ -1,0 +1,98 @@
+"""What an optimization will take and can prove, for ``check`` and before ``optimize`` pays anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sharpen.config.estimate import Estimate, estimate
+from sharpen.config.files import display
+from sharpen.config.models import RunManifest
+from sharpen.config.settings import store_url
+from sharpen.errors import PlanError, Problem, StoreError, TooFewCasesError
+from sharpen.optimizer.forecast import SearchForecast, Shortage, forecast, shortages
+from sharpen.optimizer.planning import plan_search
+from sharpen.optimizer.ports import HoldoutLedger
+from sharpen.optimizer.proof.memory_ledger import MemoryLedger
+from sharpen.wiring.plans import LoadedPlan, price_of
+
+if TYPE_CHECKING:
+    from sharpen.storage.store import Store
+
+PREVIEW = "a check"
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """``forecast`` is None when ``optimize`` would refuse these cases; ``problems``: why it would refuse, or may."""
+
+    forecast: SearchForecast | None
+    problems: tuple[Problem, ...] = ()
+
+
+def forecast_of(plan: LoadedPlan, ledger: HoldoutLedger, search_id: str = PREVIEW) -> SearchForecast:
+    """Nothing is called or noted. Raises ``TooFewCasesError``."""
+    found = plan_search(plan.manifest, tuple(plan.cases), ledger, search_id)
+    return forecast(found, estimate(plan.manifest, plan.cases, price_of), plan.manifest.optimize)
+
+
+def outlook(plan: LoadedPlan, found: Estimate, url: str | None = None) -> Outlook:
+    """What ``check`` tells of an optimization; ``found``: the estimate of one run.
+
+    What a store that is there remembers of the cases counts; one that is not is not made. Of a data set that is not
+    kept in memory nothing is said: what to prove is not what its size leaves open.
+    """
+    if not isinstance(plan.cases, tuple):
+        return Outlook(None)
+    manifest, problems = plan.manifest, []
+    ledger: HoldoutLedger = MemoryLedger()
+    store = None
+    try:
+        store = _existing_store(manifest, url)
+    except StoreError as error:
+        problems.append(Problem(f"what was proved on these cases before is not known: {error}"))
+    try:
+        searched = plan_search(manifest, plan.cases, store.holdout if store else ledger, PREVIEW)
+        told = forecast(searched, found, manifest.optimize)
+        known = store is not None and baseline_known(manifest, store)
+    except TooFewCasesError as error:
+        return Outlook(None, (*problems, Problem(f"optimize would refuse: {error}")))
+    finally:
+        if store:
+            store.close()
+    return Outlook(told, (*problems, *_placed(shortages(told, baseline_known=known), manifest)))
+
+
+def refuse_hopeless(plan: LoadedPlan, store: Store) -> SearchForecast:
+    """What a new search will take. Raises ``TooFewCasesError``, ``PlanError`` for a budget that cannot do."""
+    told = forecast_of(plan, store.holdout)
+    short = shortages(told, baseline_known=baseline_known(plan.manifest, store))
+    if short:
+        raise PlanError(_placed(short, plan.manifest))
+    return told
+
+
+def baseline_known(manifest: RunManifest, store: Store) -> bool:
+    """The store may answer the baseline: this very prompt was run before, and answers are remembered."""
+    if not manifest.execution.cache:
+        return False
+    runs = store.runs.list(manifest.workflow_id, None)
+    return any(run.prompt_hash == manifest.prompt.content_hash for run in runs)
+
+
+def _existing_store(manifest: RunManifest, url: str | None) -> Store | None:
+    """The store of the plan, if it is a SQLite file that is there; only a file can be looked for without making it."""
+    found = store_url(manifest.base_dir, url)
+    path = found.removeprefix(SQLITE).partition("?")[0]
+    if not found.startswith(SQLITE) or not path or path.startswith((":", "file:")) or not Path(path).is_file():
+        return None
+    from sharpen.storage.store import Store
+
+    return Store.open(found)
+
+
+def _placed(short: tuple[Shortage, ...], manifest: RunManifest) -> list[Problem]:
+    where = display(manifest.source) if manifest.source else ""
+    return [Problem(one.why, where, f"optimize.budget.{one.key}") for one in short]
