@@ -5,7 +5,7 @@ Everything concrete comes in through a ``Workbench``, which ``wiring`` builds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from sharpen.errors import RunAborted
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.optimizer.analysis.analyzer import LintContext
 from sharpen.optimizer.engine import SearchOutcome
+from sharpen.optimizer.error_patterns import ErrorPatterns, learning_patterns
 from sharpen.optimizer.looks import joined
 from sharpen.optimizer.models import (
     Decision,
@@ -103,9 +104,11 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
     if baseline.status is RunStatus.ABORTED:
         raise RunAborted(baseline.stop_reason or "the run was aborted")
     story = tell(manifest, baseline, bench.cases, bench.service)
+    cases = _labelled(bench.cases, searched.account.groups)
+    patterns = learning_patterns(cases, _by_case(baseline), split)
     found: dict[str, Any] = {"stop_reason": baseline.stop_reason}
     if story.decision.should_optimize and baseline.status is RunStatus.COMPLETED:
-        found = await _improve(manifest, bench, story, searched)
+        found = await _improve(manifest, bench, story, searched, cases, patterns)
     tokens, cost = bench.spent()
     return OptimizationOutcome(
         run_id=bench.run_id,
@@ -120,6 +123,7 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
         calls=bench.meter.calls_made(),
         tokens=tokens,
         cost=cost,
+        patterns=patterns,
         **found,
     )
 
@@ -129,6 +133,8 @@ async def _improve(
     bench: Workbench,
     story: RunStory,
     searched: SearchPlan,
+    cases: Sequence[LabelledCase],
+    patterns: ErrorPatterns | None,
 ) -> dict[str, Any]:
     """Search, proof and version, as fields of the outcome."""
     config = OptimizationConfig.model_validate(
@@ -151,11 +157,8 @@ async def _improve(
         return outcomes_of(run.task_results, case_ids)
 
     measurement = Measurement(
-        cases=[
-            LabelledCase(case.id, dict(case.vars), case.expected, dict(case.metadata), account.groups.get(case.id))
-            for case in bench.cases
-        ],
-        baseline={outcome.case_id: outcome for outcome in outcomes_of(story.result.task_results)},
+        cases=cases,
+        baseline=_by_case(story.result),
         split=split,
         evaluate=evaluate,
         meter=bench.meter,
@@ -167,6 +170,7 @@ async def _improve(
         base_dir=manifest.base_dir,
         supplied=manifest.optimize.candidates,
         account=account,
+        patterns=patterns,
     )
     search = await bench.service.search(seed, story.analysis, story.decision.strategy, config, measurement)
     found: dict[str, Any] = {"candidates": search.candidates, "stop_reason": next(iter(stopped), search.stop_reason)}
@@ -182,6 +186,17 @@ async def _improve(
         "holdout_run": joined(holdout_runs),
         "version" if result.accepted else "draft": version.version,
     }
+
+
+def _labelled(cases: Sequence[Case], groups: Mapping[str, str]) -> list[LabelledCase]:
+    return [
+        LabelledCase(case.id, dict(case.vars), case.expected, dict(case.metadata), groups.get(case.id))
+        for case in cases
+    ]
+
+
+def _by_case(result: RunExecutionResult) -> dict[str, CaseOutcome]:
+    return {outcome.case_id: outcome for outcome in outcomes_of(result.task_results)}
 
 
 def _keep(

@@ -18,6 +18,7 @@ from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.pipeline import RunStory
 from sharpen.reporting import console as terminal
 from sharpen.reporting.json_document import dumps, optimization_document, run_document
+from sharpen.reporting.pattern_source import patterns_of_run
 from sharpen.reporting.writer import OptimizationOutput, RunOutput, check_output_paths, write_output
 from sharpen.storage.records import RunSummary
 from sharpen.versions.comparison import VersionComparison
@@ -51,10 +52,11 @@ def run(
     ``time``: people, too, are told where it went. Of a run that was ``aborted`` people see that message alone: raises
     ``RunAborted``.
     """
+    patterns = patterns_of_run(story.result, cases)
     for path in outputs:
-        write_output(path, RunOutput(story.result, story.report, story.decision, cases))
+        write_output(path, RunOutput(story.result, story.report, story.decision, cases, patterns))
     if as_json:
-        document = run_document(story.result, story.report, story.decision)
+        document = run_document(story.result, story.report, story.decision, patterns)
         if aborted:
             document["error"] = {"type": "RunAborted", "message": aborted, "exit_code": 3, "problems": []}
             print(f"error: {aborted}", file=sys.stderr)
@@ -63,7 +65,7 @@ def run(
     if aborted:
         raise RunAborted(aborted)
     console = terminal.make_console()
-    terminal.print_run(console, story.result, story.report, story.decision, cases, time=time)
+    terminal.print_run(console, story.result, story.report, story.decision, cases, time=time, patterns=patterns)
     if story.result.status is not RunStatus.COMPLETED:
         console.print(f"Go on: sharpen resume {story.result.run_id}{store_option}", soft_wrap=True)
         if raised := larger_budget(story.result.stop_reason, "execution"):
@@ -109,12 +111,13 @@ def decision(decided: DecidedStory, as_json: bool, quiet: bool) -> None:
             "decision": _plain(decided.decision),
             "analysis": _plain(decided.analysis),
             "report": _plain(decided.report),
+            "patterns": _plain(decided.patterns),
         }
         print(dumps(document))
         return
     if not quiet:
         basis = f"by run {decided.run_id}" if decided.run_id else "by analysis alone: not run with this prompt yet"
-        terminal.print_decision(terminal.make_console(), decided.decision, decided.analysis, basis)
+        terminal.print_decision(terminal.make_console(), decided.decision, decided.analysis, basis, decided.patterns)
 
 
 def runs(found: Sequence[RunSummary], as_json: bool, quiet: bool, cut_off: Sequence[Resumable] = ()) -> None:

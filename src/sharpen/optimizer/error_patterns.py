@@ -22,10 +22,11 @@ from sharpen.optimizer.patterns.shape import Shape
 from sharpen.optimizer.patterns.slices import worse_slices
 from sharpen.optimizer.patterns.task import answer_text, task_of
 from sharpen.optimizer.ports import CaseOutcome, LabelledCase
+from sharpen.optimizer.splits import Split
 
 __all__ = [
     "ConfusionTable", "ErrorGroup", "ErrorPatterns", "InputSlice", "PatternExample", "find_patterns", "group_material",
-    "strategies_for",
+    "learning_patterns", "strategies_for",
 ]  # fmt: skip
 
 EXAMPLES = 2
@@ -70,6 +71,16 @@ def find_patterns(
         strategies=_ranked(groups),
         basis=basis,
     )
+
+
+def learning_patterns(
+    cases: Sequence[LabelledCase], outcomes: Mapping[str, CaseOutcome], split: Split
+) -> ErrorPatterns | None:
+    """The patterns that a search may see: those of train and dev, never of the holdout. None when nothing failed."""
+    allowed = {*split.train, *split.dev}
+    seen = [case for case in cases if case.case_id in allowed]
+    found = find_patterns(seen, outcomes, basis="the train and dev cases, without those held out")
+    return found if found.failures else None
 
 
 def strategies_for(patterns: ErrorPatterns | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sharpen.config.models import OptimizeConfig
 from sharpen.config.prompts import PromptMessage, PromptTemplate
 from sharpen.executor.models import RATE_TOLERANCE, AwareDatetime, Record, RunExecutionResult, RunStatistics
+from sharpen.optimizer.patterns.models import ErrorPatterns
 
 __all__ = [
     "AnalysisIssue",
@@ -351,6 +352,7 @@ class OptimizationOutcome(Record):
     ``result`` is None when nothing was worth optimizing. ``holdout_run`` is the finalist's run on the holdout split.
     ``version`` is the new version when the proof accepted it, ``draft`` the version text of a kept draft otherwise.
     ``calls`` counts every attempt made, retries, rewriter and judge calls included; cost in USD (None: unknown).
+    ``patterns``: what went wrong with the baseline on train and dev; never on held-out cases, nobody may tune by them.
     """
 
     run_id: str
@@ -372,3 +374,4 @@ class OptimizationOutcome(Record):
     tokens: int = Field(default=0, ge=0)
     cost: float | None = Field(default=0.0, ge=0)
     stop_reason: str | None = None
+    patterns: ErrorPatterns | None = None

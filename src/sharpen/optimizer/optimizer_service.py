@@ -16,6 +16,7 @@ from sharpen.config.rules import Thresholds
 from sharpen.errors import UserError
 from sharpen.optimizer.analysis.analyzer import LintContext, analyze
 from sharpen.optimizer.engine import Engine, SearchOutcome
+from sharpen.optimizer.error_patterns import strategies_for
 from sharpen.optimizer.legacy import resolve_results
 from sharpen.optimizer.models import (
     Decision,
@@ -147,8 +148,12 @@ class OptimizerService:
         config: OptimizationConfig,
         measurement: Measurement,
     ) -> SearchOutcome:
-        """Search and prove with ``config.strategies``, where ``auto`` tries ``suggested`` first."""
-        names = expand(config.strategies, suggested, measurement.rewrite is not None)
+        """Search and prove with ``config.strategies``, where ``auto`` tries ``suggested`` first.
+
+        Then those that the failures on train and dev call for, then all others.
+        """
+        promising = strategies_for(measurement.patterns)
+        names = expand(config.strategies, suggested, measurement.rewrite is not None, promising)
         return await Engine(measurement, names, config, self.rules, self._observer).run(prompt, analysis)
 
     def result_of(self, prompt: Prompt, outcome: SearchOutcome, suggested: str) -> OptimizationResult:

@@ -10,6 +10,7 @@ from pathlib import Path
 from sharpen.config.assertions import AssertionPart
 from sharpen.config.prompts import PromptTemplate
 from sharpen.optimizer.models import Prompt, PromptAnalysis
+from sharpen.optimizer.patterns.models import ErrorPatterns
 from sharpen.optimizer.ports import CaseOutcome, EvaluatePrompt, LabelledCase, RewritePrompt, SpendMeter
 from sharpen.optimizer.proof.holdout import HoldoutAccount
 from sharpen.optimizer.search import Contender, interleave
@@ -24,7 +25,8 @@ class Measurement:
     """What it takes to measure prompts instead of guessing: the cases, the seed's outcomes and the callables.
 
     ``baseline`` holds the seed prompt's outcomes on every case, by case id; ``repeats`` the runs of one case.
-    ``account``: the search's page in the ledger of held-out cases (None: nothing is remembered).
+    ``account``: the search's page in the ledger of held-out cases (None: nothing is remembered). ``patterns``: what
+    went wrong with the seed prompt on train and dev.
     """
 
     cases: Sequence[LabelledCase]
@@ -40,6 +42,7 @@ class Measurement:
     base_dir: Path | None = None
     supplied: tuple[PromptTemplate, ...] = ()
     account: HoldoutAccount | None = None
+    patterns: ErrorPatterns | None = None
 
 
 @dataclass(slots=True)
@@ -95,4 +98,5 @@ class Proposals:
             rng=random.Random(f"{self.seed}/{strategy.name}/{start.content_hash}"),
             rewrite=given.rewrite,
             max_added_tokens=given.max_added_tokens,
+            patterns=given.patterns,
         )

@@ -18,6 +18,7 @@ from sharpen.config.case_set import cases_by_id
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.result_log import not_succeeded
+from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import (
     CandidateReport,
     Change,
@@ -32,6 +33,7 @@ from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import failures_of
 from sharpen.reporting.console_check import print_check
 from sharpen.reporting.console_lists import print_runs_table, print_versions_table
+from sharpen.reporting.console_patterns import print_patterns
 from sharpen.reporting.console_time import print_time
 from sharpen.reporting.progress import RunProgress, SearchProgress
 from sharpen.reporting.terminal import (
@@ -67,8 +69,9 @@ def print_run(
     *,
     failures: int = FAILURES_SHOWN,
     time: bool = False,
+    patterns: ErrorPatterns | None = None,
 ) -> None:
-    """Verdict, figures, the first ``failures`` failing tests with their reasons, and what the decision suggests.
+    """Verdict, figures, what went wrong, the first ``failures`` failing tests, and what the decision suggests.
 
     A strategy is suggested only for a prompt that is worth optimizing by a run that was finished. ``time``: also where
     the time went, and what each kind of error cost.
@@ -80,6 +83,7 @@ def print_run(
         print_line(console, f"warning: {warning}", "yellow")
     if time:
         print_time(console, time_breakdown.of_run(result))
+    print_patterns(console, patterns)
     _print_failures(console, result, cases, failures)
     if decision is not None and result.status is RunStatus.COMPLETED:
         _print_strategy(console, decision)
@@ -87,7 +91,11 @@ def print_run(
 
 
 def print_decision(
-    console: Console, decision: Decision, analysis: PromptAnalysis | None = None, title: str = ""
+    console: Console,
+    decision: Decision,
+    analysis: PromptAnalysis | None = None,
+    title: str = "",
+    patterns: ErrorPatterns | None = None,
 ) -> None:
     """Would it optimize, why, and with which strategy."""
     worth = decision.should_optimize
@@ -117,6 +125,7 @@ def print_decision(
             ("efficiency", analysis.efficiency_score),
         )
         print_line(console, "static analysis: " + ", ".join(f"{name} {score:.1f}" for name, score in scores), "dim")
+    print_patterns(console, patterns)
     _print_strategy(console, decision)
 
 
@@ -125,6 +134,7 @@ def print_optimization(console: Console, outcome: OptimizationOutcome, report_pa
     _print_verdict(console, verdict.of_optimization(outcome))
     if outcome.verification is not None:
         print_verification(console, outcome.verification)
+    print_patterns(console, outcome.patterns)
     if outcome.candidates:
         _print_candidates(console, comparison.ranked(outcome.candidates))
     if outcome.result is not None:

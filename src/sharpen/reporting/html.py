@@ -21,8 +21,10 @@ from markupsafe import Markup
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
 from sharpen.optimizer.converter import cost_per_request
+from sharpen.optimizer.error_patterns import ErrorPatterns
+from sharpen.optimizer.pareto import pareto_front
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
-from sharpen.reporting import chart_data, comparison, time_tables, verdict
+from sharpen.reporting import chart_data, comparison, pattern_tables, time_tables, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import AttemptView, CaseView, case_views
 from sharpen.reporting.digest import digest
@@ -40,8 +42,12 @@ def render_run_html(
     cases: Collection[Case],
     *,
     title: str | None = None,
+    patterns: ErrorPatterns | None = None,
 ) -> str:
-    """The page of a single run. Of a large one it shows failing cases and a sample of the others: see ``digest``."""
+    """The page of a single run. Of a large one it shows failing cases and a sample of the others: see ``digest``.
+
+    ``patterns``: its failures in groups.
+    """
     found = digest(result, cases)
     statistics = result.statistics
     cost_each = cost_per_request(result)
@@ -68,9 +74,11 @@ def render_run_html(
         facts=facts,
         decision=decision,
         charts=chart_data.of_run(found.figures, complete=statistics.completed_tasks == statistics.total_tasks),
+        patterns=pattern_tables.page_of(patterns),
         time=_time(found.time),
         omitted=(found.note, found.command),
         sections=[
+            *([("patterns", "Failures")] if patterns else []),
             *([("decision", "Decision")] if decision else []),
             ("charts", "Measurements"),
             ("time", "Time"),
@@ -91,6 +99,7 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
     sections = [
         ("comparison", "Evidence", proof),
         ("prompt", "Prompt", result),
+        ("patterns", "Failures", outcome.patterns),
         ("candidates", "Candidates", outcome.candidates),
         ("decision", "Decision", True),
         ("charts", "Measurements", True),
@@ -109,7 +118,10 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
         comparison=comparison.metric_rows(proof.baseline, proof.candidate) if proof else [],
         diffs=diff_prompts(result.original_prompt, result.optimized_prompt) if result else [],
         prompt_note=_prompt_note(outcome),
+        patterns=pattern_tables.page_of(outcome.patterns),
         candidates=[item for item in comparison.ranked(outcome.candidates) if item.dev],
+        on_front={item.id for item in pareto_front(outcome.candidates)},
+        front=chart_data.front(outcome),
         unmeasured=[item for item in outcome.candidates if not item.dev],
         charts=chart_data.of_optimization(outcome),
         key=("Baseline", "Candidate") if outcome.holdout_run else None,

@@ -15,15 +15,20 @@ from pydantic import BaseModel
 
 from sharpen.executor.models import RunExecutionResult, TaskResult
 from sharpen.json_stream import Later, Rows, chunks
+from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 from sharpen.reporting import time_breakdown
 
 
 def run_document(
-    result: RunExecutionResult, report: TestExecutionReport | None, decision: Decision | None
+    result: RunExecutionResult,
+    report: TestExecutionReport | None,
+    decision: Decision | None,
+    patterns: ErrorPatterns | None = None,
 ) -> dict[str, Any]:
-    """Keys ``run``, ``report``, ``decision`` (both null when the run held nothing to judge) and ``time``.
+    """Keys ``run``, ``report``, ``decision`` (both null when the run held nothing to judge), ``patterns`` and ``time``.
 
+    ``patterns`` groups the failures (null: nothing failed, or nobody asked).
     ``time`` says where the time went and what each kind of error cost: seconds, tokens, USD (null: unknown).
     """
     time = time_breakdown.TimeAccumulator()
@@ -37,6 +42,7 @@ def run_document(
         "run": _run(result, counted()),
         "report": _plain(report),
         "decision": _plain(decision),
+        "patterns": _plain(patterns),
         "time": Later(lambda: _valid(asdict(time_breakdown.of_times(result, time)))),
     }
 

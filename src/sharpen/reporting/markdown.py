@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
+from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 from sharpen.reporting import comparison, time_breakdown, time_tables, verdict
 from sharpen.reporting import figures as fig
@@ -16,6 +17,7 @@ from sharpen.reporting.prompt_diff import diff_prompts
 from sharpen.reporting.text import for_page, one_line
 
 SHOWN = 10
+PATTERNS_SHOWN = 5
 _MARK = {"old": "-", "new": "+", "gap": "@ ", "same": " "}
 DIFF_LINES = 120
 _SPECIAL = re.compile(r"[\\`*_\[\]~$]|^[-+#]")
@@ -28,13 +30,15 @@ def run_markdown(
     report: TestExecutionReport | None,
     decision: Decision | None,
     cases: Collection[Case] = (),
+    patterns: ErrorPatterns | None = None,
 ) -> str:
-    """Verdict, figures, the first failing cases and where the time went."""
+    """Verdict, figures, what went wrong, the first failing cases and where the time went."""
     rows = [(name, value) for name, value in comparison.run_figures(result, report) if value != fig.NOTHING]
     failing, number = failing_cases(result, cases, SHOWN)
     return _join(
         _head(result.workflow_id, verdict.of_run(result, report, decision)),
         _table(("Measure", "Value"), rows, right=1),
+        _patterns(patterns),
         _failing(failing, number),
         _time(time_breakdown.of_run(result)),
         f"Run `{_code(result.run_id)}`",
@@ -60,6 +64,7 @@ def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = 
         if len(lines) > DIFF_LINES:
             lines = [*lines[:DIFF_LINES], f"@{len(lines) - DIFF_LINES:,} more lines"]
         parts.append(f"<details><summary>Prompt diff</summary>\n\n{_fenced(lines)}\n\n</details>")
+    parts.append(_patterns(outcome.patterns))
     split_of = {case_id: name for name, ids in outcome.split.items() for case_id in ids}
     views = case_views(cases, outcome.baseline_run, outcome.holdout_run, split_of)
     broken = [row for row in views if row.change == "broken"]
@@ -72,6 +77,18 @@ def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = 
 def _head(workflow: str, text: verdict.VerdictText) -> str:
     notes = "".join(f"\n- {_cell(note)}" for note in text.notes)
     return f"### {_SIGN[text.tone]} {_cell(workflow)}: {_cell(text.headline)}\n\n{_cell(text.detail)}\n{notes}"
+
+
+def _patterns(found: ErrorPatterns | None) -> str:
+    """The largest groups of failures."""
+    if found is None:
+        return ""
+    rows = [
+        (group.name, f"{group.size:,}", fig.percent(group.share), group.suggestion)
+        for group in found.groups[:PATTERNS_SHOWN]
+    ]
+    table = _table(("Group", "Failures", "Share", "What may help"), rows, right=0)
+    return f"**What went wrong** ({_cell(found.basis)})\n\n{table}"
 
 
 def _failing(rows: Sequence[CaseView], number: int, title: str = "Failing cases") -> str:

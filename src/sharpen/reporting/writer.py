@@ -17,6 +17,7 @@ from sharpen.config.models import Case
 from sharpen.errors import UserError
 from sharpen.executor.models import RunExecutionResult
 from sharpen.json_stream import chunks
+from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 
 SUFFIXES = (".html", ".json", ".junit.xml", ".md")
@@ -27,12 +28,16 @@ _JSON_REPORT = re.compile(r'\{\s*("run":\s*\{\s*)?"run_id":\s*"[^"]*",\s*"workfl
 
 @dataclass(frozen=True, slots=True)
 class RunOutput:
-    """What a report of a single run is made from. ``cases``: its inputs, which may be read as they are needed."""
+    """What a report of a single run is made from. ``cases``: its inputs, which may be read as they are needed.
+
+    ``patterns``: its failures in groups (None: it has none, or they are not to be shown).
+    """
 
     result: RunExecutionResult
     report: TestExecutionReport | None
     decision: Decision | None
     cases: Collection[Case] = ()
+    patterns: ErrorPatterns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +92,16 @@ def render(suffix: str, content: RunOutput | OptimizationOutput) -> Iterable[str
 
     if isinstance(content, RunOutput):
         result, report, decision, cases = content.result, content.report, content.decision, content.cases
+        patterns = content.patterns
         match suffix:
             case ".html":
-                return [html.render_run_html(result, report, decision, cases)]
+                return [html.render_run_html(result, report, decision, cases, patterns=patterns)]
             case ".json":
-                return chain(chunks(json_document.run_document(result, report, decision)), "\n")
+                return chain(chunks(json_document.run_document(result, report, decision, patterns)), "\n")
             case ".junit.xml":
                 return junit.run_junit_parts(result, cases)
             case _:
-                return [markdown.run_markdown(result, report, decision, cases)]
+                return [markdown.run_markdown(result, report, decision, cases, patterns)]
     match suffix:
         case ".html":
             return [html.render_optimization_html(content.outcome, content.cases)]

@@ -9,6 +9,7 @@ from itertools import groupby, islice
 from sharpen.config.models import Case
 from sharpen.errors import UnknownNameError, UserError
 from sharpen.executor.models import RunStatus
+from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, PromptAnalysis, TestExecutionReport, Verification
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.outcomes import outcomes_of
@@ -16,6 +17,7 @@ from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.optimizer.verification import PairFold
 from sharpen.pipeline import RunStory, analyze_plan, tell
+from sharpen.reporting.pattern_source import patterns_of_run
 from sharpen.storage.export import export_run as export_lines
 from sharpen.storage.records import RunRecord, RunSummary
 from sharpen.storage.store import Store
@@ -37,6 +39,7 @@ class DecidedStory:
     analysis: PromptAnalysis
     report: TestExecutionReport | None = None
     run_id: str | None = None
+    patterns: ErrorPatterns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,9 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
     path = plan_path(subject)
     if path is None:
         plan, story = load_story(subject, store, overrides)
-        return DecidedStory(
-            plan.manifest.workflow_id, story.decision, story.analysis, story.report, story.result.run_id
-        )
+        run_id = story.result.run_id
+        patterns = patterns_of_run(story.result, store.cases.stored(run_id))
+        return DecidedStory(plan.manifest.workflow_id, story.decision, story.analysis, story.report, run_id, patterns)
     plan = load_plan(path, overrides)
     manifest = plan.manifest
     service = OptimizerService(ScoringRules.of(manifest.rules))
@@ -103,9 +106,11 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
         if run.purpose in SHOWN_PURPOSES and run.finished_at and run.prompt_hash == manifest.prompt.content_hash
     ]
     newest = min(runs, key=lambda run: run.status is not RunStatus.COMPLETED, default=None)  # the first of the best
-    report = TestExecutionReport.from_executor_result(store.runs.load_result(newest.run_id)) if newest else None
+    result = store.runs.load_result(newest.run_id) if newest else None
+    report = TestExecutionReport.from_executor_result(result) if result else None
+    patterns = patterns_of_run(result, store.cases.stored(result.run_id)) if result else None
     decision = service.decide(analysis, report)
-    return DecidedStory(manifest.workflow_id, decision, analysis, report, newest.run_id if newest else None)
+    return DecidedStory(manifest.workflow_id, decision, analysis, report, newest.run_id if newest else None, patterns)
 
 
 def compare_runs(first: str, second: str, store: Store, alpha: float = 0.05) -> RunComparison:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from sharpen.config.assertions import AssertionPart
 from sharpen.optimizer.models import Change, Prompt, PromptAnalysis
+from sharpen.optimizer.patterns.models import ErrorPatterns
 from sharpen.optimizer.ports import CaseOutcome, LabelledCase, RewritePrompt
 
 
@@ -19,6 +20,7 @@ class StrategyContext:
 
     ``train_outcomes`` are the baseline's on the train split, by case id. ``api`` says how messages are sent: as chat
     messages or joined to one raw text. ``rng`` is seeded: a strategy is deterministic given its context.
+    ``patterns``: what went wrong with the baseline on train and dev, grouped (see ``optimizer.error_patterns``).
     ``max_added_tokens`` bounds what demonstrations may add to the prompt (None: unknown context window).
     """
 
@@ -32,6 +34,7 @@ class StrategyContext:
     rewrite: RewritePrompt | None = None
     max_candidates: int = 8
     max_added_tokens: int | None = None
+    patterns: ErrorPatterns | None = None
 
 
 @dataclass(frozen=True, slots=True)

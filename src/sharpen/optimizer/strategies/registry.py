@@ -40,8 +40,10 @@ def build_strategy(name: str, base_dir: Path | None = None) -> Strategy:
     return strategy_class()
 
 
-def expand(names: Sequence[str], suggested: str, has_rewriter: bool) -> tuple[str, ...]:
+def expand(names: Sequence[str], suggested: str, has_rewriter: bool, promising: Sequence[str] = ()) -> tuple[str, ...]:
     """Strategy names in the order they are tried: ``auto`` is what the decision suggests, then all others.
+
+    Among those, the ``promising`` ones come first: what the error patterns point to.
 
     Raises ``UserError`` when ``rewrite`` is asked for by name and the plan names no rewriter.
     """
@@ -50,7 +52,7 @@ def expand(names: Sequence[str], suggested: str, has_rewriter: bool) -> tuple[st
     order: list[str] = []
     for name in names:
         if name == AUTO:
-            order += [suggested, "demonstrations", "format_focus", *STRATEGIES]
+            order += [suggested, *promising, "demonstrations", "format_focus", *STRATEGIES]
         else:
             order.append(name)
     return tuple(name for name in dict.fromkeys(order) if name != "rewrite" or has_rewriter)
