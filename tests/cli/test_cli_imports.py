@@ -48,7 +48,8 @@ def test_a_check_loads_what_a_check_needs(options: tuple[str, ...]) -> None:
     assert not modules & (HEAVY | {"jinja2", "asyncio", "sharpen.config.explain"})
     assert ("rich" in modules) is (not options)
     layers = {name.split(".")[1] for name in modules if name.startswith("sharpen.")}
-    assert not layers & {"executor", "optimizer", "storage", "versions", "pipeline"}
+    assert not layers & {"executor", "storage", "versions", "pipeline"}
+    assert ("optimizer" in layers) is ("--quiet" not in options), "what an optimization takes is told"
 
 
 def test_a_check_of_a_server_loads_no_client(tmp_path: Path) -> None:

@@ -24,18 +24,19 @@ def command(
     offline: OfflineOption = False,  # noqa: ARG001 - the option itself turns the mode on
 ) -> None:
     """Check a plan, its prompt and its data set; estimate calls, tokens and cost before anything is paid."""
-    from sharpen.wiring.forecasting import outlook  # not all of wiring: a check needs no executor
-    from sharpen.wiring.plans import estimates, load_plan
+    from sharpen.wiring.plans import estimates, load_plan  # not all of wiring: a check needs no executor
 
     loaded = load_plan(plan, overrides, thorough=True)
+    if quiet and not as_json:
+        return
+    from sharpen.wiring.forecasting import outlook
+
     estimate, warnings = estimates(loaded)
-    _show(loaded, estimate, warnings, outlook(loaded, estimate, store), as_json, quiet)
+    _show(loaded, estimate, warnings, outlook(loaded, estimate, store), as_json)
 
 
 @to_reader()
-def _show(
-    plan: LoadedPlan, estimate: Estimate, warnings: tuple[Problem, ...], ahead: Outlook, as_json: bool, quiet: bool
-) -> None:
+def _show(plan: LoadedPlan, estimate: Estimate, warnings: tuple[Problem, ...], ahead: Outlook, as_json: bool) -> None:
     warnings += ahead.problems
     if as_json:
         document = {
@@ -46,7 +47,7 @@ def _show(
             "warnings": [str(warning) for warning in warnings],
         }
         print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
-    elif not quiet:
+    else:
         from sharpen.reporting.console_check import print_check
         from sharpen.reporting.terminal import make_console
 
