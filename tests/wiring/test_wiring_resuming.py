@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sharpen.wiring import (
     resume_optimization,
     resume_run,
 )
+from sharpen.wiring.steps import covered
 
 REWRITER = {"kind": "python", "function": "search_kit:rewrite"}
 REWRITING = {"strategies": ["rewrite"], "rewriter": REWRITER}
@@ -224,3 +226,29 @@ def test_two_that_begin_the_same_are_ambiguous(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="ambiguous"):
             identify(store, "run-")
         assert len(resumables(store)) == 2
+
+
+def test_the_time_that_was_used_before_counts(tmp_path: Path) -> None:
+    path = plan(tmp_path / "cut", execution={"concurrency": 1, "budget": {"max_calls": 10}})
+    stopped = search(path)
+    with store_of(path) as store:
+        (step,) = store.runs.list(parent_run_id=stopped.run_id)
+        ((begun, ended),) = store.spans(step.run_id)
+        assert (begun, ended) == (step.started_at, step.finished_at)
+    took = (ended - begun).total_seconds()
+    assert took > 0
+    again = go_on(path, None, "execution.budget.max_calls=600", f"optimize.budget.max_seconds={took / 2}")
+    assert Model.asked == []
+    assert again.stop_reason is not None
+    assert "(max_seconds) is spent" in again.stop_reason
+    with store_of(path) as store:
+        assert len(store.spans(step.run_id)) == 2, "the first process's, and the one that asked nothing"
+    assert go_on(path, None, "execution.budget.max_calls=600", "optimize.budget.max_seconds=600").stop_reason is None
+
+
+def test_steps_side_by_side_take_their_time_once() -> None:
+    def at(second: int) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
+
+    assert covered([]) == 0
+    assert covered([(at(5), at(9)), (at(0), at(2)), (at(1), at(3)), (at(6), at(7))]) == 7

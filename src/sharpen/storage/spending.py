@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, update
@@ -14,6 +15,8 @@ from sharpen.storage.lookup import find_run
 from sharpen.storage.records import Spending
 from sharpen.storage.results import SYSTEMIC
 
+Span = tuple[datetime, datetime]
+_SPANS, _SINCE = "spans", "since"
 _RESULTS = schema.results.c
 _PAID, _JUDGED = _RESULTS.attempts > 0, _RESULTS.judge_calls > 0
 
@@ -56,14 +59,39 @@ def take_up(database: Database, run_id: str) -> Spending:
         again = or_(_ASKED_AGAIN, _REFUSED) if run.status == RunStatus.ABORTED else _ASKED_AGAIN
         dropped = and_(_RESULTS.run == run.id, again)
         carried = _carried(run) + _sum(connection, dropped)
+        kept = carried.model_dump(mode="json") | {
+            _SPANS: [[begun.isoformat(), ended.isoformat()] for begun, ended in _spans(run)],
+            _SINCE: datetime.now(UTC).isoformat(),
+        }
         runs = schema.runs
-        connection.execute(update(runs).where(runs.c.id == run.id).values(carried=carried.model_dump(mode="json")))
+        connection.execute(update(runs).where(runs.c.id == run.id).values(carried=kept))
         connection.execute(delete(schema.results).where(dropped))
         return carried + _sum(connection, _RESULTS.run == run.id)
 
 
+def spans_of(database: Database, run_id: str) -> tuple[Span, ...]:
+    """When processes worked on a run, from its start (or its being taken up) to its end. Raises ``UnknownNameError``.
+
+    When a process that was killed had got to is known to nobody: its time is not in it.
+    """
+    with database.read() as connection:
+        return _spans(find_run(connection, run_id))
+
+
+def _spans(run: Row[Any]) -> tuple[Span, ...]:
+    carried = run.carried or {}
+    earlier = [
+        (datetime.fromisoformat(begun), datetime.fromisoformat(ended)) for begun, ended in carried.get(_SPANS, ())
+    ]
+    since = datetime.fromisoformat(carried[_SINCE]) if _SINCE in carried else run.started_at
+    if run.finished_at is not None and run.finished_at > since:
+        earlier.append((since, run.finished_at))
+    return tuple(earlier)
+
+
 def _carried(run: Row[Any]) -> Spending:
-    return Spending.model_validate(run.carried or {})
+    carried = run.carried or {}
+    return Spending.model_validate({key: value for key, value in carried.items() if key not in (_SPANS, _SINCE)})
 
 
 def _sum(connection: Connection, where: ColumnElement[bool]) -> Spending:

@@ -24,7 +24,7 @@ from sharpen.storage.results import ResultRepository
 from sharpen.storage.runs import RunRepository
 from sharpen.storage.searches import SearchRepository
 from sharpen.storage.sink import StoreSink
-from sharpen.storage.spending import spent_by, take_up
+from sharpen.storage.spending import Span, spans_of, spent_by, take_up
 from sharpen.storage.versions import StoredVersionRepository
 from sharpen.storage.writer import Writer
 
@@ -85,6 +85,10 @@ class Store:
     def spent(self, run_id: str) -> Spending:
         """What the saved results of a run cost. Raises ``UnknownNameError``."""
         return spent_by(self._database, run_id)
+
+    def spans(self, run_id: str) -> tuple[Span, ...]:
+        """When processes that were not killed worked on a run: begin and end of each. Raises ``UnknownNameError``."""
+        return spans_of(self._database, run_id)
 
     def take_up(self, run_id: str) -> Spending:
         """Make a run ready to be gone on with; what it has spent so far. Raises ``UnknownNameError``."""

@@ -53,7 +53,9 @@ class Rewriter:
         except ValueError:  # text that JSON cannot hold: worth a call, not a search
             return None
         if not outcome.cached:
-            self._meter.charge(outcome.attempts, outcome.total_tokens, outcome.cost)
+            took = sum(failed.time for failed in outcome.failed_attempts) + outcome.wait_time
+            took += outcome.execution_time if outcome.response is not None else 0.0
+            self._meter.charge(outcome.attempts, outcome.total_tokens, outcome.cost, seconds=took)
         return outcome
 
     async def _ask(self, number: int, question: str, messages: tuple[Message, ...]) -> CallOutcome:

@@ -20,7 +20,7 @@ from sharpen.pipeline import RunStory, tell
 from sharpen.storage.cases import StoredCases
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan
-from sharpen.wiring.steps import charge
+from sharpen.wiring.steps import charge, covered
 from sharpen.wiring.stored_plans import plan_of
 from sharpen.wiring.stores import store_option
 from sharpen.wiring.workbench import OnInterrupt, draining, executor, holding
@@ -112,7 +112,7 @@ async def _run(
         async with service.session(plan.manifest, cases=plan.cases) as session:
             finished = None
             if store and resumed:  # whoever had it writes no more
-                charge(session.meter, store.take_up(run_id))
+                charge(session.meter, store.take_up(run_id), covered(store.spans(run_id)))
                 finished = store.results.finished(run_id)
             result = await session.run(plan.cases, run_id=run_id, finished=finished)
     story = tell(plan.manifest, result, plan.sample, OptimizerService(ScoringRules.of(plan.manifest.rules)))

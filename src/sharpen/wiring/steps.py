@@ -7,7 +7,8 @@ again, in the same order; what the store holds of them is not called a second ti
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from sharpen.config.models import Case
 from sharpen.config.prompts import PromptTemplate
@@ -17,6 +18,7 @@ from sharpen.executor.session import ExecutionSession
 from sharpen.storage.records import RunRecord, Spending
 from sharpen.storage.store import Store
 
+Span = tuple[datetime, datetime]
 _LOG = logging.getLogger("sharpen.search")
 
 
@@ -29,6 +31,7 @@ class Steps:
         self._store = store
         self._earlier = {record.run_id: record for record in earlier}
         self._free = dict(self._earlier)
+        self._spans: list[Span] = []
         self._started = 0
 
     async def run(self, prompt: PromptTemplate, cases: Sequence[Case], purpose: str) -> RunExecutionResult:
@@ -39,10 +42,11 @@ class Steps:
         if known is None:
             run_id = self._unused(run_id)
             return await self._session.run(cases, prompt, purpose, run_id, self._parent)
+        seconds = self._seconds_of(known.run_id)
         if known.status is RunStatus.COMPLETED:
-            charge(self._session.meter, self._store.spent(known.run_id))
+            charge(self._session.meter, self._store.spent(known.run_id), seconds)
             return self._store.runs.load_result(known.run_id)
-        charge(self._session.meter, self._store.take_up(known.run_id))
+        charge(self._session.meter, self._store.take_up(known.run_id), seconds)
         finished = self._store.results.finished(known.run_id)
         return await self._session.run(cases, prompt, purpose, known.run_id, self._parent, finished)
 
@@ -58,6 +62,12 @@ class Steps:
     def _tasks(self, ids: Sequence[str]) -> int:
         return len(ids) * self._session.manifest.execution.repeats
 
+    def _seconds_of(self, run_id: str) -> float:
+        """Wall clock that a step took, without what steps side by side with it took and was counted for them."""
+        before = covered(self._spans)
+        self._spans += self._store.spans(run_id)
+        return covered(self._spans) - before
+
     def _unused(self, run_id: str) -> str:
         """``run_id``, or with a letter behind it when a step of another content bears it."""
         if run_id not in self._earlier:
@@ -68,6 +78,16 @@ class Steps:
         return found
 
 
-def charge(meter: Meter, spent: Spending) -> None:
-    """Count what earlier processes spent towards the budgets of this one."""
-    meter.charge(spent.calls, spent.tokens, spent.cost, spent.unpriced_calls)
+def covered(spans: Iterable[Span]) -> float:
+    """Seconds in at least one of the spans."""
+    total, until = timedelta(), None
+    for begun, ended in sorted(spans):
+        begun = begun if until is None else max(begun, until)
+        total += max(timedelta(), ended - begun)
+        until = ended if until is None else max(until, ended)
+    return total.total_seconds()
+
+
+def charge(meter: Meter, spent: Spending, seconds: float = 0.0) -> None:
+    """Count what earlier processes spent, and how long they took, towards the budgets of this one."""
+    meter.charge(spent.calls, spent.tokens, spent.cost, spent.unpriced_calls, seconds)
