@@ -25,8 +25,8 @@ from sharpen.optimizer.ports import CaseOutcome, LabelledCase
 from sharpen.optimizer.splits import Split
 
 __all__ = [
-    "ConfusionTable", "ErrorGroup", "ErrorPatterns", "InputSlice", "PatternExample", "find_patterns", "group_material",
-    "learning_patterns", "strategies_for",
+    "ConfusionTable", "ErrorGroup", "ErrorPatterns", "InputSlice", "PatternExample", "failures_by_group",
+    "find_patterns", "group_material", "learning_patterns", "strategies_for",
 ]  # fmt: skip
 
 EXAMPLES = 2
@@ -71,6 +71,23 @@ def find_patterns(
         strategies=_ranked(groups),
         basis=basis,
     )
+
+
+def failures_by_group(
+    cases: Sequence[LabelledCase], outcomes: Mapping[str, CaseOutcome]
+) -> dict[str, list[LabelledCase]]:
+    """Group id → its failing cases, the groups and their order being those of ``find_patterns``."""
+    ran = [case for case in cases if (found := outcomes.get(case.case_id)) is not None and found.ran]
+    task = task_of(ran, outcomes)
+    shapes = {
+        case.case_id: shape_of(case, outcomes[case.case_id], task) for case in ran if not outcomes[case.case_id].passed
+    }
+    kept = _told_apart(Counter(shapes.values()))
+    found_in: dict[str, list[LabelledCase]] = defaultdict(list)
+    for case in ran:
+        if case.case_id in shapes:
+            found_in[kept[shapes[case.case_id]].id].append(case)
+    return dict(sorted(found_in.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
 def learning_patterns(

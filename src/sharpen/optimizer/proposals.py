@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sharpen.config.assertions import AssertionPart
 from sharpen.config.prompts import PromptTemplate
+from sharpen.optimizer.error_patterns import find_patterns
 from sharpen.optimizer.models import Prompt, PromptAnalysis
 from sharpen.optimizer.patterns.models import ErrorPatterns
 from sharpen.optimizer.ports import CaseOutcome, EvaluatePrompt, LabelledCase, RewritePrompt, SpendMeter
@@ -26,7 +27,7 @@ class Measurement:
 
     ``baseline`` holds the seed prompt's outcomes on every case, by case id; ``repeats`` the runs of one case.
     ``account``: the search's page in the ledger of held-out cases (None: nothing is remembered). ``patterns``: what
-    went wrong with the seed prompt on train and dev.
+    went wrong with the seed prompt on train and dev, by which strategies are ordered; these see only train's.
     """
 
     cases: Sequence[LabelledCase]
@@ -54,6 +55,11 @@ class Proposals:
     seed: int
     _seen: set[str] = field(default_factory=set)
     _count: int = 0
+    _patterns: ErrorPatterns | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = find_patterns(self._train(), self.measurement.baseline, basis="the train cases")
+        self._patterns = found if found.failures else None
 
     async def from_parent(
         self, prompt: Prompt, analysis: PromptAnalysis, parent: Contender | None = None
@@ -85,12 +91,11 @@ class Proposals:
 
     def _context(self, strategy: Strategy, start: Prompt, analysis: PromptAnalysis) -> StrategyContext:
         given = self.measurement
-        train = set(given.split.train)
         return StrategyContext(
             prompt=start,
             analysis=analysis,
             assertions=given.assertions,
-            train=[case for case in given.cases if case.case_id in train],
+            train=self._train(),
             train_outcomes={
                 case_id: given.baseline[case_id] for case_id in given.split.train if case_id in given.baseline
             },
@@ -98,5 +103,9 @@ class Proposals:
             rng=random.Random(f"{self.seed}/{strategy.name}/{start.content_hash}"),
             rewrite=given.rewrite,
             max_added_tokens=given.max_added_tokens,
-            patterns=given.patterns,
+            patterns=self._patterns,
         )
+
+    def _train(self) -> list[LabelledCase]:
+        train = set(self.measurement.split.train)
+        return [case for case in self.measurement.cases if case.case_id in train]

@@ -20,7 +20,7 @@ class StrategyContext:
 
     ``train_outcomes`` are the baseline's on the train split, by case id. ``api`` says how messages are sent: as chat
     messages or joined to one raw text. ``rng`` is seeded: a strategy is deterministic given its context.
-    ``patterns``: what went wrong with the baseline on train and dev, grouped (see ``optimizer.error_patterns``).
+    ``patterns``: what went wrong with the baseline on train, grouped (see ``optimizer.error_patterns``).
     ``max_added_tokens`` bounds what demonstrations may add to the prompt (None: unknown context window).
     """
 

@@ -1,4 +1,4 @@
-"""A model rewrites the prompt, shown the train cases that fail and what was wrong with their answers."""
+"""A model rewrites the prompt, shown what went wrong on train: the kinds of failures and cases of each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from sharpen.config.prompts import PromptMessage, Role
 from sharpen.errors import TemplateError
+from sharpen.optimizer.error_patterns import failures_by_group
 from sharpen.optimizer.models import Change, Prompt
 from sharpen.optimizer.ports import LabelledCase
 from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
@@ -22,6 +23,7 @@ ANGLES = (
     "Make it as short and direct as possible without losing any rule.",
 )
 SHOWN_FAILURES = 6
+SHOWN_GROUPS = 4
 LONGEST_SHOWN = 600  # characters of one input or output
 
 INSTRUCTIONS = """\
@@ -51,7 +53,7 @@ class Rewrite(Strategy):
         ]
         if context.rewrite is None or not failures:
             return []
-        shown = context.rng.sample(failures, min(SHOWN_FAILURES, len(failures)))
+        shown = _chosen(context, failures)
         candidates: list[Candidate] = []
         for angle in ANGLES[: context.max_candidates]:
             try:
@@ -89,8 +91,37 @@ def _request(context: StrategyContext, shown: Sequence[LabelledCase], angle: str
     cases = "\n\n".join(_shown(context, case) for case in shown)
     return (
         Message("system", INSTRUCTIONS.format(angle=angle, placeholders=placeholders)),
-        Message("user", f"The template:\n{template}\n\nCases that failed:\n{cases}"),
+        Message("user", f"The template:\n{template}\n\n{_kinds(context)}Cases that failed:\n{cases}"),
     )
+
+
+def _chosen(context: StrategyContext, failures: Sequence[LabelledCase]) -> list[LabelledCase]:
+    """Cases drawn by turns from the groups of failures, the largest first; without patterns from all of them.
+
+    Groups that no strategy mends (a server that failed) come last: a prompt has nothing to learn from them.
+    """
+    if context.patterns is None:
+        return context.rng.sample(failures, min(SHOWN_FAILURES, len(failures)))
+    mended = {group.id for group in context.patterns.groups if group.strategies}
+    drawn = [
+        (group_id not in mended, turn, place, case)
+        for place, (group_id, cases) in enumerate(failures_by_group(context.train, context.train_outcomes).items())
+        for turn, case in enumerate(context.rng.sample(cases, min(SHOWN_FAILURES, len(cases))))
+    ]
+    return [case for *_, case in sorted(drawn, key=lambda item: item[:3])[:SHOWN_FAILURES]]
+
+
+def _kinds(context: StrategyContext) -> str:
+    """A line on each of the largest groups that a prompt can mend. Their names may quote what a model wrote."""
+    groups = [group for group in context.patterns.groups if group.strategies] if context.patterns else []
+    if not groups:
+        return ""
+    lines = [
+        f"- {group.name} ({group.size:,} {'case' if group.size == 1 else 'cases'}). {group.suggestion}"
+        for group in groups[:SHOWN_GROUPS]
+    ]
+    told = _defused("\n".join(lines))
+    return f"What went wrong, the most frequent first, and what may help:\n<data>\n{told}\n</data>\n\n"
 
 
 def _shown(context: StrategyContext, case: LabelledCase) -> str:
