@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from sharpen.executor.models import TaskResult, TaskStatus
 from sharpen.optimizer.models import OptimizationOutcome, Verification
+from sharpen.optimizer.pareto import pareto_front
 from sharpen.reporting import charts
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import tasks_by_case
@@ -94,6 +95,18 @@ def of_optimization(outcome: OptimizationOutcome) -> list[Chart]:
 def effect(proof: Verification, level: str) -> Markup:
     """The proof's difference with its interval."""
     return _safe(charts.effect(proof.effect, proof.effect_low, proof.effect_high, level))
+
+
+def front(outcome: OptimizationOutcome) -> Markup | None:
+    """Every measured candidate's pass rate against its tokens; None when there are fewer than two."""
+    on = {each.id for each in pareto_front(outcome.candidates)}
+    points = [
+        (each.id, each.dev.success_rate, each.dev.tokens_per_request, each.id in on)
+        for each in outcome.candidates
+        if each.dev is not None
+    ]
+    seed = (outcome.baseline.success_rate, outcome.baseline.avg_tokens_per_request)
+    return _safe(charts.front(points, seed)) if len(points) > 1 else None
 
 
 def _charts(groups: Sequence[ChartFigures], *, complete: bool = True) -> list[Chart]:

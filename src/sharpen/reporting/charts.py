@@ -167,6 +167,39 @@ def bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]], *, shared_scal
     return _svg(title, "; ".join(words), max(y - 6, 10), parts)
 
 
+def front(points: Sequence[tuple[str, float, float, bool]], baseline: tuple[float, float]) -> str:
+    """Pass rate (up) against tokens per request (right): ``(name, rate, tokens, on the front)`` of each candidate.
+
+    Those on the front carry their names and are joined by a line; ``baseline`` is (rate, tokens) of the first prompt.
+    """
+    base, top = 150, 14
+    most = max([baseline[1], *(tokens for _, _, tokens, _ in points)]) or 1.0
+    step = _nice(most / 5)
+    scale = _Scale(0, math.ceil(most / step) * step, 34, WIDTH - 16)
+
+    def up(rate: float) -> float:
+        return round(base - rate * (base - top), 1)
+
+    parts = [_axis(scale, [(n * step, f"{n * step:g}") for n in range(math.ceil(most / step) + 1)], base)]
+    for share in (0, 0.5, 1):
+        parts.append(f'<line class="track" x1="34" x2="{WIDTH - 16}" y1="{up(share)}" y2="{up(share)}"/>')
+        parts.append(_text(30, up(share) + 4, f"{share:.0%}", "tick", "end"))
+    best = sorted(((tokens, rate) for _, rate, tokens, on in points if on))
+    if len(best) > 1:
+        path = " ".join(f"{scale(tokens)},{up(rate)}" for tokens, rate in best)
+        parts.append(f'<polyline class="front" points="{path}"/>')
+    for name, rate, tokens, on in sorted(points, key=lambda point: point[3]):
+        x, y = scale(tokens), up(rate)
+        parts.append(f'<circle class="dot {"next" if on else "other"}" cx="{x}" cy="{y}" r="{5 if on else 3}"/>')
+        if on:
+            parts.append(_text(x, y + 17, name, "value", "end" if x > WIDTH - 40 else "middle"))
+    rate, tokens = baseline
+    parts.append(f'<circle class="dot base" cx="{scale(tokens)}" cy="{up(rate)}" r="5"/>')
+    words = "; ".join(f"{name}: {fig.percent(rate)} at {tokens:.0f} tokens" for name, rate, tokens, on in points if on)
+    words = f"baseline: {fig.percent(baseline[0])} at {baseline[1]:.0f} tokens; on the front {words or 'nobody'}"
+    return _svg("Pass rate against tokens per request", words, base + 24, parts)
+
+
 def median(values: Sequence[float]) -> float | None:
     """The middle value; None of nothing."""
     ordered = sorted(values)

@@ -22,8 +22,8 @@ from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
 from sharpen.optimizer.converter import cost_per_request
 from sharpen.optimizer.error_patterns import ErrorPatterns
-from sharpen.optimizer.pareto import pareto_front
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
+from sharpen.optimizer.pareto import pareto_front
 from sharpen.reporting import chart_data, comparison, pattern_tables, time_tables, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import AttemptView, CaseView, case_views

@@ -76,5 +76,6 @@ def _rows(table: ConfusionTable) -> tuple[tuple[str, tuple[HeatCell, ...]], ...]
 def _slices_note(found: ErrorPatterns) -> str:
     if not found.slices_tested:
         return ""
-    tested = f"{fig.plural(found.slices_tested, 'slice')} of the inputs tested (Fisher's exact test, corrected by Holm)"
+    number = fig.plural(found.slices_tested, "slice")
+    tested = f"{number} of the inputs tested (p: Fisher's exact test, corrected by Holm for all of them)"
     return f"{tested}." if found.slices else f"{tested}: none of them fails more often than the rest beyond chance."

@@ -23,8 +23,6 @@ SEEN = 2_000
 ECHOED = 20
 """An echo repeats at least so many characters of the input, from its beginning."""
 ECHO_HEAD = 60
-LABEL_WORDS = 3
-"""An answer of at most so many words is an attempt at a label."""
 _WORD_END = re.compile(r"\w")
 
 
@@ -123,7 +121,9 @@ def _left_over(
         return Shape("cut")
     if task.kind == "labels":
         words = plain(output[:SEEN]).split()
-        return Shape("invented_label", " ".join(words)[:40]) if 0 < len(words) <= LABEL_WORDS else Shape("no_label")
+        longest = max(len(name.split()) for name in task.labels)
+        like_a_label = 0 < len(words) <= longest + 1
+        return Shape("invented_label", " ".join(words)[:40]) if like_a_label else Shape("no_label")
     return Shape("no_number") if task.kind == "number" else _check(outcome)
 
 
