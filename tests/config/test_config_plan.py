@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from sharpen.config.assertions import PluginAssertion, TextAssertion
 from sharpen.config.models import DatasetConfig, OptimizeConfig, Thresholds
 from sharpen.config.overrides import parse_override
 from sharpen.config.targets import LocalTarget, OpenAITarget, PluginTarget
+from sharpen.errors import PlanError
 
 EXAMPLE = """\
 workflow_id: support-triage            # required
@@ -275,3 +277,32 @@ def test_the_plan_is_the_only_thing_read(plan: Path) -> None:
     before = sorted(plan.parent.rglob("*"))
     RunManifest.from_yaml(plan)
     assert sorted(plan.parent.rglob("*")) == before
+
+
+def test_candidates_are_written_like_the_prompt(plan: Path) -> None:
+    (plan.parent / "other.md").write_text("# system\nOther.\n\n# user\n{{ message }}\n")
+    plan.write_text(
+        "workflow_id: w\nprompt: prompts/triage.md\ntarget: {kind: scripted}\ndataset: [{vars: {message: hi}}]\n"
+        'optimize: {candidates: [other.md, {user: "Route {{ message }}"}]}\n'
+    )
+    first, second = RunManifest.from_yaml(plan).optimize.candidates
+    assert [(m.role, m.content) for m in first.messages] == [("system", "Other."), ("user", "{{ message }}")]
+    assert second.variables == {"message"}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "message"),
+    [
+        ("missing.md", "missing.md"),
+        ('"Say {{ x }}"', "a text stands where a file is named"),
+        ('{user: "{{ x"}', "optimize.candidates"),
+        ("{users: hi}", "unknown key 'users'"),
+    ],
+)
+def test_mistakes_of_candidates_are_told_with_their_place(plan: Path, candidate: str, message: str) -> None:
+    plan.write_text(
+        f"workflow_id: w\nprompt: {{user: hi}}\ntarget: {{kind: scripted}}\ndataset: [{{vars: {{}}}}]\n"
+        f"optimize:\n  candidates: [{candidate}]\n"
+    )
+    with pytest.raises(PlanError, match=re.escape(message)):
+        RunManifest.from_yaml(plan)

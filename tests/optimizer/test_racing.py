@@ -74,7 +74,7 @@ def test_the_best_of_25_is_found_in_a_quarter_of_the_calls() -> None:
 def test_a_drop_says_why() -> None:
     race = Race(CASES[:4], ["good", "bad"])
     run(race, {"good": 1.0, "bad": 0.0})
-    assert str(race.drops[0]) == "dropped after 4 cases: passed 0, the last to stay 4, the leader 4"
+    assert str(race.drops[0]) == "after 4 cases: passed 0; the last to stay 4, the leader 4"
 
 
 def test_equal_contenders_are_ranked_by_price_then_by_who_came_first() -> None:

@@ -47,10 +47,10 @@ class Drop:
     leader: float
 
     def __str__(self) -> str:
-        return (
-            f"dropped after {self.cases} cases: passed {self.passed:g}, "
-            f"the last to stay {self.last_kept:g}, the leader {self.leader:g}"
-        )
+        tie = " and came before it" if self.passed == self.last_kept else ""
+        cases = "1 case" if self.cases == 1 else f"{self.cases} cases"
+        others = f"the last to stay {self.last_kept:g}{tie}, the leader {self.leader:g}"
+        return f"after {cases}: passed {self.passed:g}; {others}"
 
 
 @dataclass(slots=True)
