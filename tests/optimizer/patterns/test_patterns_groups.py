@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 
 from sharpen.errors import ErrorKind
 from sharpen.executor.models import TaskResult, TaskStatus
-from sharpen.optimizer.error_patterns import ErrorPatterns, find_patterns, group_material, strategies_for
+from sharpen.optimizer.error_patterns import (
+    ErrorPatterns,
+    find_patterns,
+    group_material,
+    learning_patterns,
+    strategies_for,
+)
 from sharpen.optimizer.outcomes import outcomes_of
 from sharpen.optimizer.ports import CaseOutcome, LabelledCase
+from sharpen.optimizer.splits import Split
+from sharpen.optimizer.strategies.registry import expand
 
 QUEUES = ("billing", "shipping", "refund")
 
@@ -139,26 +147,8 @@ def test_every_failure_is_in_exactly_one_group(answers: list[str | None]) -> Non
     assert ErrorPatterns.model_validate_json(found.model_dump_json()) == found
 
 
-def test_ten_thousand_failures_in_half_a_second() -> None:
-    words = [
-        "the",
-        "customer",
-        "wrote",
-        "about",
-        "a",
-        "parcel",
-        "that",
-        "came",
-        "late",
-        "and",
-        "I",
-        "think",
-        "that",
-        "it",
-        "may",
-        "be",
-        "wet",
-    ]
+def test_ten_thousand_failures_take_no_time() -> None:
+    words = [f"word{n}" for n in range(9)] + ["the", "of", "and", "that", "came", "late", "was", "it", "is"]
     cases = [
         LabelledCase(f"c{n}", {"text": " ".join(words[n % 17 :] + words)}, QUEUES[n % 3], {"channel": str(n % 4)})
         for n in range(10_000)
@@ -176,4 +166,22 @@ def test_ten_thousand_failures_in_half_a_second() -> None:
     started = time.process_time()
     find_patterns(cases, outcomes)
     taken = time.process_time() - started
-    assert taken < 2.0  # measured: 0.4 s; the margin is for a busy machine
+    assert taken < 5.0  # measured: 0.4 s; a tracer of coverage takes the sixfold, what is quadratic minutes
+
+
+def test_held_out_cases_are_not_looked_at() -> None:
+    cases, outcomes = queues(["shipping", "shipping", "refund"] * 4)
+    split = Split(train=("c0", "c1"), dev=("c2", "c3"), holdout=tuple(case.case_id for case in cases[4:]))
+    found = learning_patterns(cases, outcomes, split)
+    assert found is not None
+    assert (found.cases, found.failures) == (4, 2)
+    shown = {example.case_id for group in found.groups for example in group.examples}
+    assert shown == {"c0", "c3"}
+    assert "held out" in found.basis
+    assert learning_patterns(cases[4:], outcomes, split) is None
+
+
+def test_auto_tries_what_the_failures_call_for_after_what_the_rules_say() -> None:
+    names = expand(("auto",), "clarity_focus", False, ("format_focus", "rewrite", "structure_focus"))
+    assert names[:4] == ("clarity_focus", "format_focus", "structure_focus", "demonstrations")
+    assert expand(("demonstrations",), "clarity_focus", False, ("format_focus",)) == ("demonstrations",)

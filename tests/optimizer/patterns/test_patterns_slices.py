@@ -51,9 +51,9 @@ def made(n: int, fails: object, **extra: object) -> tuple[list[LabelledCase], di
 
 
 def test_a_worse_category_is_found_under_its_name() -> None:
-    case = lambda n: LabelledCase(
-        f"c{n}", {"text": "word " * (5 + n % 7)}, metadata={"channel": ("mail", "chat")[n % 2]}
-    )
+    def case(n: int) -> LabelledCase:
+        return LabelledCase(f"c{n}", {"text": "word " * (5 + n % 7)}, metadata={"channel": ("mail", "chat")[n % 2]})
+
     cases, outcomes = made(80, lambda n, case: case.metadata["channel"] == "mail" and n % 3, case=case)
     found, tested = worse_slices(cases, outcomes, TEXT)
     assert [item.id for item in found] == ["metadata:channel=mail"]
