@@ -140,3 +140,40 @@ def test_a_search_ends_when_its_time_is_over(cli: Cli) -> None:
     assert found.json["stop_reason"].startswith("the budget of 1e-06 s (max_seconds) is spent: 0.0 s used")
     assert calls_in(log) <= 16
     assert "optimize.budget.max_seconds=MORE" in cli("optimize", "plan.yaml").err + cli("optimize", "plan.yaml").out
+
+
+def test_a_run_ends_when_its_time_is_over_and_goes_on_with_more(cli: Cli) -> None:
+    log = cli.directory / "calls.log"
+    cli.write("plan.yaml", counted(routing_plan(40), log) | {"execution": {"concurrency": 2}})
+    found = cli("run", "plan.yaml", "--json", "--set", "execution.budget.max_seconds=1e-6")
+    assert found.code == 3
+    run = found.json["run"]
+    assert run["status"] == "budget_exhausted"
+    assert run["stop_reason"].startswith("the budget of 1e-06 s (max_seconds) is spent")
+    before = calls_in(log)
+    assert 1 <= before <= 2, "those that had begun"
+    run_id = run["run_id"]
+    assert cli("resume", run_id, "--quiet").code == 3, "what was used counts"
+    assert calls_in(log) == before
+    assert cli("resume", run_id, "--quiet", "--set", "execution.budget.max_seconds=60").code == 1
+    assert calls_in(log) == 40
+
+
+def test_a_store_that_cannot_be_read_is_told_and_stays_as_it_is(cli: Cli) -> None:
+    cli.plan(cases=30)
+    broken = cli.write("broken.db", "no database, and longer than a header of one would be: " + "x" * 200)
+    before = broken.read_bytes()
+    found = cli("check", "plan.yaml", "--json", "--store", f"sqlite:///{broken}")
+    assert found.code == 0
+    assert found.json["optimize"]["holdout"]["cases"] == 12
+    assert any("what was proved on these cases before is not known: " in text for text in found.json["warnings"])
+    assert broken.read_bytes() == before
+    assert cli("check", "plan.yaml", "--store", "postgresql://nobody@127.0.0.1:9/none").code == 0, "not even opened"
+
+
+def test_of_a_data_set_larger_than_memory_nothing_is_foretold(cli: Cli) -> None:
+    plan = routing_plan(1)
+    cli.write("cases.jsonl", [{"vars": {"message": f"invoice {n}"}, "expected": "billing"} for n in range(10_001)])
+    cli.write("plan.yaml", plan | {"dataset": "cases.jsonl"})
+    found = cli("check", "plan.yaml", "--json")
+    assert (found.code, found.json["optimize"]) == (0, None)
