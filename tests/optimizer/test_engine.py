@@ -6,6 +6,7 @@ import zlib
 import pytest
 
 from sharpen.config.models import SplitConfig
+from sharpen.config.prompts import PromptMessage
 from sharpen.config.rules import Thresholds
 from sharpen.errors import BudgetExhausted, UnknownNameError, UserError
 from sharpen.optimizer.engine import Engine
@@ -41,6 +42,18 @@ class MoreSuffixes(Suffixes):
     words = ("great", "worse")
 
 
+class Shorter(Strategy):
+    """Takes words away."""
+
+    name = "efficiency_focus"
+
+    async def propose(self, context):
+        short = PromptMessage(role="user", content="{{ x }}")
+        return [
+            Candidate(context.prompt.with_messages((short,)), self.name, (Change(rule_id="short", reason="short"),))
+        ]
+
+
 class World(SpendMeter):
     """Answers by the truth; counts and bounds calls as the executor does."""
 
@@ -73,12 +86,12 @@ class World(SpendMeter):
         return tuple(found)
 
 
-def engine(world, names=("here:Suffixes",), monkeypatch=None, observer=None):
+def engine(world, names=("here:Suffixes",), monkeypatch=None, observer=None, supplied=(), margin=0.05):
     split = split_cases([(case.case_id, case.expected) for case in CASES], SplitConfig(), 0.05)
     baseline = {case.case_id: world.outcome(SEED, case.case_id) for case in CASES}
     world.calls += len(CASES)
-    measurement = Measurement(CASES, baseline, split, world.evaluate, world)
-    return Engine(measurement, names, OptimizationConfig(), Thresholds(), observer), split
+    measurement = Measurement(CASES, baseline, split, world.evaluate, world, supplied=supplied)
+    return Engine(measurement, names, OptimizationConfig(margin=margin), Thresholds(), observer), split
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +99,7 @@ def strategies(monkeypatch):
     from sharpen.optimizer.strategies import registry
 
     table = {"suffixes": f"{__name__}:Suffixes", "more_suffixes": f"{__name__}:MoreSuffixes"}
+    table["efficiency_focus"] = f"{__name__}:Shorter"
     monkeypatch.setattr(registry, "STRATEGIES", table)
 
 
@@ -141,6 +155,34 @@ async def test_a_budget_is_never_overrun_and_keeps_room_for_the_proof(max_calls)
         assert found.verification.stopped != "incomplete"
     else:
         assert found.stop_reason or max_calls >= 260
+
+
+async def test_prompts_of_the_user_race_beside_the_strategies():
+    mine = SEED.with_messages((PromptMessage(role="user", content="excellent {{ x }}"),))
+    searching, _ = engine(World(TRUTH | {"excellent": 0.99}), ["suffixes"], supplied=(mine,))
+    found = await searching.run(SEED, ANALYSIS)
+    assert found.contenders[0].candidate.strategy == "supplied"
+    assert "excellent" in found.winner.candidate.prompt.text
+    assert found.verification.accepted
+
+
+async def test_a_cheaper_prompt_is_proved_no_worse_only_where_saving_was_asked_for_first():
+    truth = {"seed": 1.0}
+    searching, _ = engine(World(truth), ["efficiency_focus", "suffixes"], margin=0.15)
+    found = await searching.run(SEED, ANALYSIS)
+    assert found.claim == found.verification.claim == "non_inferior"
+    assert found.winner.candidate.prompt.text == "{{ x }}"
+    assert found.verification.token_change < -0.2
+    searching, _ = engine(World(truth), ["suffixes", "efficiency_focus"])
+    assert (await searching.run(SEED, ANALYSIS)).winner is None
+
+
+async def test_every_dropped_candidate_says_when_and_against_whom():
+    searching, _ = engine(World(TRUTH), ["suffixes"])
+    found = await searching.run(SEED, ANALYSIS)
+    dropped = [report for report in found.candidates if report.status == "dropped"]
+    assert dropped
+    assert all(report.note.startswith(f"after {report.dev.cases} cases: passed ") for report in dropped)
 
 
 async def test_running_dry_in_the_middle_claims_nothing():
