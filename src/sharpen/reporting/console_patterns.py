@@ -10,7 +10,7 @@ from sharpen.reporting import figures as fig
 from sharpen.reporting.terminal import is_unicode, print_line, safe, styled
 from sharpen.reporting.text import one_line
 
-GROUPS_SHOWN = 5
+GROUPS_SHOWN = 4
 SLICES_SHOWN = 3
 _NUMBERS = 13
 """Cells before a group's name: its size and its share."""
