@@ -74,3 +74,11 @@ def test_a_rewrite_that_nothing_measured_claims_nothing() -> None:
     static = outcome.result.model_copy(update={"basis": "static", "verification": None})
     verdict = of_optimization(outcome.model_copy(update={"result": static, "verification": None}))
     assert (verdict.tone, verdict.headline) == ("neutral", "Rewritten, not measured")
+
+
+def test_a_cheaper_prompt_is_announced_by_what_it_saves() -> None:
+    outcome = make_outcome()
+    assert outcome.verification is not None
+    proof = outcome.verification.model_copy(update={"claim": "non_inferior", "margin": 0.05, "token_change": -0.37})
+    verdict = of_optimization(outcome.model_copy(update={"verification": proof}))
+    assert verdict.headline == "New version 2.0.0: −37% tokens, at most 5 points worse"

@@ -178,7 +178,7 @@ class OptimizerService:
             original_prompt=prompt,
             optimized_prompt=winner.candidate.prompt,
             improvement_score=improvement,
-            confidence=max(0.0, 1 - proof.p_value) if proof.effect > 0 else 0.0,
+            confidence=max(0.0, 1 - proof.p_value) if proof.accepted or proof.effect > 0 else 0.0,
             basis="measured",
             changes=_all_changes(outcome, winner.id),
             accepted=proof.accepted,

@@ -104,7 +104,11 @@ def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
     proof = outcome.verification
     if proof is not None and proof.accepted:
         name = f"version {outcome.version}" if outcome.version else "better prompt"
-        return VerdictText("good", "Accepted", f"New {name}: {fig.points(proof.effect)}", evidence(proof), notes)
+        gain = fig.points(proof.effect)
+        if proof.claim == "non_inferior" and proof.token_change is not None:
+            margin = f", at most {100 * proof.margin:g} points worse" if proof.margin else ""
+            gain = f"{fig.signed(100 * proof.token_change, 0)}% tokens{margin}"
+        return VerdictText("good", "Accepted", f"New {name}: {gain}", evidence(proof), notes)
     kept = f" The best candidate is kept as draft {outcome.draft}." if outcome.draft else ""
     if proof is not None:
         return VerdictText(
