@@ -77,7 +77,8 @@ def show_run(
             return
         loaded, story = wiring.load_story(run, opened, overrides)
         cases = wiring.inputs_of(loaded, story.result, opened)
-        show.run(story, cases, as_json, outputs, goes_on, time=True)
+        patterns = wiring.stored_patterns(story.result, opened)
+        show.run(story, cases, as_json, outputs, goes_on, time=True, patterns=lambda: patterns)
 
 
 @app.command("export")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sharpen.config.models import Case
 from sharpen.errors import RunAborted
 from sharpen.executor.models import RunStatus
 from sharpen.json_stream import chunks
+from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.pipeline import RunStory
 from sharpen.reporting import console as terminal
@@ -45,18 +46,19 @@ def run(
     store_option: str = "",
     aborted: str | None = None,
     time: bool = False,
+    patterns: Callable[[], ErrorPatterns | None] | None = None,
 ) -> None:
     """A run's report on stdout and in files. ``store_option``: what later commands need to find it.
 
     Of a large run results and ``cases`` are read from the store meanwhile, which must be open.
-    ``time``: people, too, are told where it went. Of a run that was ``aborted`` people see that message alone: raises
-    ``RunAborted``.
+    ``time``: people, too, are told where it went. ``patterns`` groups its failures (left out: all of them). Of a run
+    that was ``aborted`` people see that message alone: raises ``RunAborted``.
     """
-    patterns = patterns_of_run(story.result, cases)
+    grouped = patterns() if patterns else patterns_of_run(story.result, cases)
     for path in outputs:
-        write_output(path, RunOutput(story.result, story.report, story.decision, cases, patterns))
+        write_output(path, RunOutput(story.result, story.report, story.decision, cases, grouped))
     if as_json:
-        document = run_document(story.result, story.report, story.decision, patterns)
+        document = run_document(story.result, story.report, story.decision, grouped)
         if aborted:
             document["error"] = {"type": "RunAborted", "message": aborted, "exit_code": 3, "problems": []}
             print(f"error: {aborted}", file=sys.stderr)
@@ -65,7 +67,7 @@ def run(
     if aborted:
         raise RunAborted(aborted)
     console = terminal.make_console()
-    terminal.print_run(console, story.result, story.report, story.decision, cases, time=time, patterns=patterns)
+    terminal.print_run(console, story.result, story.report, story.decision, cases, time=time, patterns=grouped)
     if story.result.status is not RunStatus.COMPLETED:
         console.print(f"Go on: sharpen resume {story.result.run_id}{store_option}", soft_wrap=True)
         if raised := larger_budget(story.result.stop_reason, "execution"):

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sharpen.wiring.failures import stored_patterns as stored_patterns
     from sharpen.wiring.linting import explain_rule as explain_rule
     from sharpen.wiring.linting import lint_files as lint_files
     from sharpen.wiring.optimizing import finished_optimization as finished_optimization
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from sharpen.wiring.stores import version_names as version_names
 
 _NAMES = {
+    "failures": ("stored_patterns",),
     "linting": ("explain_rule", "lint_files"),
     "optimizing": ("finished_optimization", "optimize_exit_code", "optimize_plan", "resume_optimization"),
     "plans": ("LoadedPlan", "estimates", "load_plan", "plan_path"),

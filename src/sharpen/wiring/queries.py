@@ -17,10 +17,10 @@ from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.optimizer.verification import PairFold
 from sharpen.pipeline import RunStory, analyze_plan, tell
-from sharpen.reporting.pattern_source import patterns_of_run
 from sharpen.storage.export import export_run as export_lines
 from sharpen.storage.records import RunRecord, RunSummary
 from sharpen.storage.store import Store
+from sharpen.wiring.failures import stored_patterns
 from sharpen.wiring.plans import LoadedPlan, load_plan, plan_path
 from sharpen.wiring.stored_plans import manifest_of
 
@@ -94,7 +94,7 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
     if path is None:
         plan, story = load_story(subject, store, overrides)
         run_id = story.result.run_id
-        patterns = patterns_of_run(story.result, store.cases.stored(run_id))
+        patterns = stored_patterns(story.result, store)
         return DecidedStory(plan.manifest.workflow_id, story.decision, story.analysis, story.report, run_id, patterns)
     plan = load_plan(path, overrides)
     manifest = plan.manifest
@@ -108,7 +108,7 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
     newest = min(runs, key=lambda run: run.status is not RunStatus.COMPLETED, default=None)  # the first of the best
     result = store.runs.load_result(newest.run_id) if newest else None
     report = TestExecutionReport.from_executor_result(result) if result else None
-    patterns = patterns_of_run(result, store.cases.stored(result.run_id)) if result else None
+    patterns = stored_patterns(result, store) if result else None
     decision = service.decide(analysis, report)
     return DecidedStory(manifest.workflow_id, decision, analysis, report, newest.run_id if newest else None, patterns)
 
