@@ -65,7 +65,7 @@ def test_a_proof_that_was_lost_before_leaves_a_lower_level():
     assert (spent.level, spent.earlier_looks) == (0.025, 0)
     assert spent.holdout.cases == 40, "of the sixty others"
     plan_search(plan, tuple(plan.iter_cases()), ledger, "second").account.draw(first.split)
-    with pytest.raises(TooFewCasesError, match="100 of 100 cases served earlier searches .* 6 fresh cases are due"):
+    with pytest.raises(TooFewCasesError, match=r"100 of 100 cases served earlier searches .* 6 fresh cases are due"):
         foretold(plan, ledger, "third")
 
 

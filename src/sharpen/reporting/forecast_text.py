@@ -32,7 +32,8 @@ def provable_line(found: SearchForecast) -> str:
         alpha += f" after {fig.plural(found.earlier_looks, 'look')}"
     if found.smallest_effect is None:
         return f"holdout {size}: no gain is likely to be proved, below +{_points(found.least_provable)} none ({alpha})"
-    return f"holdout {size}: proves +{_points(found.smallest_effect)} points or more ({100 * found.power:.0f} % power, {alpha})"
+    power = f"{100 * found.power:.0f} % power"
+    return f"holdout {size}: proves +{_points(found.smallest_effect)} points or more ({power}, {alpha})"
 
 
 def _points(effect: float) -> str:
