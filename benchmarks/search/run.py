@@ -77,7 +77,6 @@ def table_of(task: str, external: Path | None) -> Table:
 
 def run_job(job: Job) -> list[dict[str, Any]]:
     """One line for each search."""
-    logging.disable(logging.CRITICAL)  # a peer that runs out of calls says so as an error
     optimize, table, lines = optimizer(job.method), table_of(job.task, job.external), []
     for budget, seed in job.pairs:
         outcome = search(optimize, make_world(table, job.start, seed), budget, seed)
@@ -140,7 +139,8 @@ def run(todo: Iterable[Job], path: Path, processes: int) -> list[dict[str, Any]]
     todo, started = list(todo), time.monotonic()
     if not todo:
         return lines
-    with ProcessPoolExecutor(processes) as pool:
+    # a peer that runs out of calls says so as an error; only in its own process is that silenced
+    with ProcessPoolExecutor(processes, initializer=logging.disable, initargs=(logging.CRITICAL,)) as pool:
         for number, (job, found) in enumerate(zip(todo, pool.map(run_job, todo), strict=True), 1):
             lines += found
             write(path, lines)
