@@ -125,6 +125,35 @@ async def test_a_repeated_search_makes_the_same_claim_and_no_other():
     assert other.threshold == 0.05  # on what is left, which nobody has looked at
 
 
+@pytest.mark.parametrize("hurried", [False, True])
+async def test_a_search_that_runs_twice_at_once_makes_one_claim(hurried):
+    """Both drew their cases before either proved: the later one is not refused what the other's claim spent."""
+
+    class Hurried(MemoryLedger):
+        """One whose claims are seen a moment after they were looked for."""
+
+        late = hurried
+
+        def claimed_by(self, workflow_id, fingerprint):
+            found = super().claimed_by(workflow_id, fingerprint)
+            if found and self.late:
+                self.late = False
+                return None
+            return found
+
+    ledger = Hurried()
+    cases = CASES[:40]
+    one, split = opened(ledger, "s1", cases, fingerprint="f")
+    two, same = opened(ledger, "s2", cases, fingerprint="f")
+    stranger, _ = opened(ledger, "s3", cases, fingerprint="another")
+    assert same == split
+    asked = split.holdout[:8]  # what it needed, at its first level
+    assert one.open(asked, "h").case_ids == asked
+    one.settle(asked, accepted=True, hypothesis="h")
+    assert two.open(asked, "h") == one.open(asked, "h")
+    assert stranger.open(asked, "h").case_ids == ()
+
+
 async def test_what_was_cut_off_goes_on_and_counts_as_a_look_for_others():
     ledger = MemoryLedger()
     account, split = opened(ledger, "s1")

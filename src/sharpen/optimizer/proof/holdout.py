@@ -83,7 +83,8 @@ class HoldoutAccount:
     ) -> None:
         held = tuple(cases)
         self._ledger, self._workflow_id, self._alpha, self._fingerprint = ledger, workflow_id, alpha, fingerprint
-        self._search_id = (fingerprint and ledger.claimed_by(workflow_id, fingerprint)) or search_id
+        self._search_id = search_id
+        self._take_over_claim()
         self._keys = {case.id: case_key(case.vars, case.expected) for case in held}
         self.groups = groups_of(held, named)
 
@@ -116,9 +117,16 @@ class HoldoutAccount:
     def open(self, holdout: Sequence[str], hypothesis: str = "") -> HoldoutGrant:
         """Note that a proof begins, before its first case is asked for; what it may look at, and at which level.
 
-        A proof of the same ``hypothesis`` that goes on after a crash is given what it was given then.
+        A proof of the same ``hypothesis`` that goes on after a crash is given what it was given then, and so is one of
+        a search that ran twice at the same time and was accepted in the other process first.
         """
+        self._take_over_claim()
+        grant = self._open(holdout, hypothesis)
+        if not grant.case_ids and self._take_over_claim():  # accepted there after the line before last
+            grant = self._open(holdout, hypothesis)
+        return grant
 
+    def _open(self, holdout: Sequence[str], hypothesis: str) -> HoldoutGrant:
         def choose(memory: Mapping[str, CaseMemory]) -> HoldoutGrant:
             by_id = {case_id: memory.get(self._keys[case_id], FRESH) for case_id in holdout}
             grant = pick_holdout(holdout, by_id, self._alpha, self.groups)
@@ -132,6 +140,14 @@ class HoldoutAccount:
     def settle(self, looked_at: Collection[str], accepted: bool, hypothesis: str = "") -> None:
         """Note how a proof ended, and the cases that it really looked at; the others stay as fresh as they were."""
         self._ledger.settle(self._proof(hypothesis), [self._keys[case_id] for case_id in looked_at], accepted)
+
+    def _take_over_claim(self) -> bool:
+        """Be the search with the same fingerprint that was accepted, if there is one; True when that is another."""
+        claimed = self._fingerprint and self._ledger.claimed_by(self._workflow_id, self._fingerprint)
+        if not claimed or claimed == self._search_id:
+            return False
+        self._search_id = claimed
+        return True
 
     def _proof(self, hypothesis: str) -> ProofKey:
         return ProofKey(self._search_id, self._workflow_id, hypothesis, self._fingerprint)
