@@ -54,6 +54,26 @@ def test_expected_in_a_prompt_leaks() -> None:
     assert message.startswith("prompt: the prompt uses 'expected', which would leak the answer")
 
 
+def test_candidates_of_the_user_are_compared_like_the_prompt() -> None:
+    rows = cases({"message": 1, "tone": 2}, {"message": 1, "tone": 3})
+    mine = [{"user": "{{ message }} {{ tone }}"}, {"user": "{{ mesage }} {{ zzzz }}"}, {"user": "{{ expected }}"}]
+    found = check_variables(plan(optimize={"candidates": mine}), rows)
+    assert [str(problem) for problem in found.errors] == [
+        "optimize.candidates.2: candidate 3 uses 'expected', which would leak the answer to the model; "
+        "expected variables of the cases alone",
+        "optimize.candidates.1: candidate 2: variable 'mesage' is in no case; did you mean 'message'?",
+        "optimize.candidates.1: candidate 2: variable 'zzzz' is in no case; known: message, tone",
+    ]
+    assert found.warnings == ()  # what a candidate uses is used
+
+
+def test_a_candidate_that_some_cases_cannot_fill_names_them() -> None:
+    mine = plan(optimize={"candidates": [{"user": "{{ message }} {{ tone }}"}]})
+    assert errors(mine, cases({"message": 1, "tone": 2}, {"message": 1})) == [
+        "optimize.candidates.0: candidate 1: variable 'tone' is missing in 1 of 2 cases: c2"
+    ]
+
+
 @pytest.mark.parametrize("prompt", ["{{ hint | default('') }}", "{% if hint is defined %}{{ hint }}{% endif %}"])
 def test_guarded_variables_may_be_missing(prompt: str) -> None:
     assert errors(plan("{{ message }}" + prompt), cases({"message": 1})) == []

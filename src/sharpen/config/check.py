@@ -11,6 +11,7 @@ from sharpen.config.case_set import NAMED, CaseSet
 from sharpen.config.estimate import Estimate, PriceOf, estimate
 from sharpen.config.files import display
 from sharpen.config.models import Case, RunManifest
+from sharpen.config.prompts import PromptTemplate
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price
 from sharpen.errors import Problem, TemplateError, suggest
 from sharpen.templating import environment, plain_template, variables_of
@@ -38,7 +39,7 @@ class PlanCheck:
 
 
 def check_variables(manifest: RunManifest, cases: Iterable[Case]) -> VariableCheck:
-    """Compare the variables of the prompt and of assertion values with those of the cases.
+    """Compare the variables of the prompt, of the user's candidates and of assertion values with those of the cases.
 
     Errors: a variable that all or some cases lack (these are named), ``expected`` in a prompt, a template that does
     not parse. Warnings: a variable of the cases that nothing uses. A variable that the template itself guards
@@ -85,10 +86,14 @@ def _source(manifest: RunManifest) -> str:
 
 @dataclass
 class _Need:
-    """A template's variables, and how many cases lack each, with the first of them by number and name."""
+    """A template's variables, and how many cases lack each, with the first of them by number and name.
+
+    ``whose`` says before each mistake what the key does not say in words.
+    """
 
     key: str
     names: frozenset[str]
+    whose: str = ""
     lacking: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -107,12 +112,10 @@ class _Comparison:
         self.columns: dict[str, None] = {}
         self.cases = 0
         self.anything_used = not isinstance(manifest.target, OpenAITarget | LocalTarget)  # programs see all variables
-        prompts = (self._needed(message.content, "prompt") for message in manifest.prompt.messages)
-        needed = frozenset[str]().union(*prompts)
-        if "expected" in needed:
-            message = "the prompt uses 'expected', which would leak the answer to the model"
-            self.problems.append(Problem(message, self.where, "prompt", "variables of the cases alone"))
-        self.prompt = _Need("prompt", needed - {"expected"})
+        self.prompts = [self._prompt(manifest.prompt, "prompt", "the prompt")]
+        for index, candidate in enumerate(manifest.optimize.candidates):
+            whose = f"candidate {index + 1}"
+            self.prompts.append(self._prompt(candidate, f"optimize.candidates.{index}", whose, f"{whose}: "))
         self.assertions = [
             _Need(f"assertions.{index}.value", self._needed_by(assertion, f"assertions.{index}.value"))
             for index, assertion in enumerate(manifest.assertions)
@@ -133,14 +136,15 @@ class _Comparison:
         self.cases += count
         present = frozenset(names)
         self.columns.update(dict.fromkeys(names))
-        self.prompt.add(present, count, first)
+        for need in self.prompts:
+            need.add(present, count, first)
         with_answer = present | {"expected"} if answered else present
         for need in self.assertions:
             need.add(with_answer, count, first)
         return with_answer
 
     def result(self) -> VariableCheck:
-        for need in (self.prompt, *self.assertions):
+        for need in (*self.prompts, *self.assertions):
             for name in sorted(need.counts):
                 self.problems.append(self._missing(need, name))
         warnings = [] if self.anything_used else [self._unused(name) for name in self.columns if name not in self.used]
@@ -152,11 +156,20 @@ class _Comparison:
             known = [*self.columns] if name != "expected" else []
             hint = f"; {suggest(name, known)}" if known else ""
             what = "no case has an 'expected'" if name == "expected" else f"variable {name!r} is in no case{hint}"
-            return Problem(what, self.where, need.key)
+            return Problem(f"{need.whose}{what}", self.where, need.key)
         rows = ", ".join(case_id for _, case_id in need.lacking[name])
         more = f" and {count - _NAMED_ROWS} more" if count > _NAMED_ROWS else ""
         what = "'expected'" if name == "expected" else f"variable {name!r}"
-        return Problem(f"{what} is missing in {count} of {self.cases} cases: {rows}{more}", self.where, need.key)
+        missing = f"{need.whose}{what} is missing in {count} of {self.cases} cases: {rows}{more}"
+        return Problem(missing, self.where, need.key)
+
+    def _prompt(self, prompt: PromptTemplate, key: str, name: str, whose: str = "") -> _Need:
+        """What a prompt needs; ``expected`` is never its to use."""
+        needed = frozenset[str]().union(*(self._needed(message.content, key) for message in prompt.messages))
+        if "expected" in needed:
+            message = f"{name} uses 'expected', which would leak the answer to the model"
+            self.problems.append(Problem(message, self.where, key, "variables of the cases alone"))
+        return _Need(key, needed - {"expected"}, whose)
 
     def _unused(self, name: str) -> Problem:
         return Problem(f"variable {name!r} of the cases is used by no prompt and no assertion", self.where, "dataset")
