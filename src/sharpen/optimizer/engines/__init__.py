@@ -1,0 +1,1 @@
+"""Ways of searching for a better prompt, behind one seam."""

@@ -1,0 +1,34 @@
+"""Engine names → classes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from sharpen.config.references import load_reference
+from sharpen.errors import PlanError, Problem, UnknownNameError
+from sharpen.optimizer.engines.base import SearchEngine
+
+ENGINES = {
+    "race": "sharpen.optimizer.engines.race:RaceEngine",
+}
+DEFAULT = "race"
+
+
+def build_engine(name: str = DEFAULT, base_dir: Path | None = None) -> SearchEngine:
+    """The engine called ``name``, or the class that ``module:Class`` names.
+
+    Raises ``UnknownNameError`` with the names there are, ``PlanError`` for a reference that leads nowhere.
+    """
+    if ":" in name:
+        found = load_reference(name, base_dir, key="optimize.engine")
+        engine = found() if isinstance(found, type) else found
+        if not isinstance(engine, SearchEngine):
+            expected = "a subclass of sharpen.optimizer.engines.base.SearchEngine"
+            raise PlanError(Problem(f"{name!r} is {found!r}", key="optimize.engine", expected=expected))
+        return engine
+    if name not in ENGINES:
+        raise UnknownNameError("engine", name, ENGINES)
+    module, _, class_name = ENGINES[name].partition(":")
+    engine_class: type[SearchEngine] = getattr(import_module(module), class_name)
+    return engine_class()
