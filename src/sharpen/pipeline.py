@@ -35,6 +35,8 @@ from sharpen.optimizer.planning import SearchPlan, plan_search
 from sharpen.optimizer.ports import CaseOutcome, HoldoutLedger, LabelledCase, Purpose, RewritePrompt, SpendMeter
 from sharpen.optimizer.proposals import Measurement
 from sharpen.versions.models import PromptVersion
+from sharpen.versions.newer import newer_than
+from sharpen.versions.provenance import Provenance, provenance_of
 from sharpen.versions.version_manager import VersionManager
 
 
@@ -106,6 +108,7 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
     story = tell(manifest, baseline, bench.cases, bench.service)
     cases = _labelled(bench.cases, searched.account.groups)
     patterns = learning_patterns(cases, _by_case(baseline), split)
+    notes = newer_than(bench.versions, prompt_of(manifest), bench.run_id)
     found: dict[str, Any] = {"stop_reason": baseline.stop_reason}
     if story.decision.should_optimize and baseline.status is RunStatus.COMPLETED:
         found = await _improve(manifest, bench, story, searched, cases, patterns)
@@ -124,6 +127,7 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
         tokens=tokens,
         cost=cost,
         patterns=patterns,
+        notes=notes,
         **found,
     )
 
@@ -179,7 +183,7 @@ async def _improve(
     result = bench.service.result_of(seed, search, story.decision.strategy)
     run_ids = (story.result.run_id, *(run.run_id for run in holdout_runs))
     with bench.keeping():
-        version = _keep(bench, result, search, run_ids)
+        version = _keep(bench, result, search, run_ids, provenance_of(manifest))
     return found | {
         "result": result,
         "verification": search.verification,
@@ -200,7 +204,11 @@ def _by_case(result: RunExecutionResult) -> dict[str, CaseOutcome]:
 
 
 def _keep(
-    bench: Workbench, result: OptimizationResult, search: SearchOutcome, run_ids: tuple[str, ...]
+    bench: Workbench,
+    result: OptimizationResult,
+    search: SearchOutcome,
+    run_ids: tuple[str, ...],
+    provenance: Provenance,
 ) -> PromptVersion:
     """A new version when the proof accepted the winner, a draft otherwise; the seed is a version before either.
 
@@ -225,6 +233,7 @@ def _keep(
             run_ids=run_ids[:1],
             metrics=proof.baseline if proof else None,
             message="the prompt as the plan names it",
+            provenance=provenance,
         )
     return bench.versions.create(
         workflow_id,
@@ -238,6 +247,7 @@ def _keep(
         verification=proof,
         changes=result.changes,
         message=proof.reason if proof else "not proved",
+        provenance=provenance,
     )
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from sharpen.config.files import display, file_problem, read_text
 from sharpen.config.prompts import PromptTemplate, Role
@@ -40,11 +40,12 @@ class Section:
 
 @dataclass(slots=True)
 class PromptFile:
-    """A prompt file as read; ``problems`` holds all that is wrong with it."""
+    """A prompt file as read; ``problems`` holds all that is wrong with it. ``front_matter``: its keys for people."""
 
     path: Path
     sections: list[Section] = field(default_factory=list)
     description: str = ""
+    front_matter: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def template(self) -> PromptTemplate:
@@ -58,12 +59,19 @@ class PromptFile:
 
 def read_prompt(path: Path) -> PromptFile:
     """Read and split a prompt file; whatever is wrong stands in ``problems``."""
-    prompt = PromptFile(path)
-    if problem := file_problem(path, "a prompt file", key="prompt"):
-        prompt.problems.append(problem)
-        return prompt
+    problem = file_problem(path, "a prompt file", key="prompt")
+    if problem:
+        return PromptFile(path, problems=[problem])
     try:
-        lines = read_text(path).split("\n")
+        return split_prompt(read_text(path), path)
+    except PlanError as error:
+        return PromptFile(path, problems=list(error.problems))
+
+
+def split_prompt(text: str, path: Path) -> PromptFile:
+    """Split the text of a prompt file, its lines ending in plain newlines; ``path`` is what messages call it."""
+    prompt, lines = PromptFile(path), text.split("\n")
+    try:
         start, default_role = _front_matter(lines, prompt)
     except PlanError as error:
         prompt.problems.extend(error.problems)
@@ -105,6 +113,7 @@ def _front_matter(lines: Sequence[str], prompt: PromptFile) -> tuple[int, str]:
     for key, value in data.items():
         where = document.where((key,))
         if key in _FOR_PEOPLE:
+            prompt.front_matter[key] = value
             continue
         if key not in _FRONT_MATTER_KEYS:
             hint = suggest(str(key), (*_FRONT_MATTER_KEYS, *_FOR_PEOPLE))

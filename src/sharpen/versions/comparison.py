@@ -8,6 +8,7 @@ from sharpen.config.prompts import PromptTemplate
 from sharpen.executor.models import Record
 from sharpen.optimizer.models import Metrics
 from sharpen.versions.models import PromptVersion
+from sharpen.versions.three_way import prompt_lines
 
 
 class MetricComparison(Record):
@@ -46,14 +47,7 @@ def compare_versions(a: PromptVersion, b: PromptVersion) -> VersionComparison:
 
 def diff_prompts(a: PromptTemplate, b: PromptTemplate, a_name: str = "before", b_name: str = "after") -> str:
     """Unified diff of two prompts, each message under a ``# role`` line; lines joined by newlines."""
-    return "\n".join(difflib.unified_diff(_lines(a), _lines(b), a_name, b_name, lineterm=""))
-
-
-def _lines(prompt: PromptTemplate) -> list[str]:
-    lines: list[str] = []
-    for message in prompt.messages:  # split at newlines alone: str.splitlines would also hide a form feed or U+2028
-        lines += [f"# {message.role}", *message.content.split("\n")]
-    return lines
+    return "\n".join(difflib.unified_diff(prompt_lines(a), prompt_lines(b), a_name, b_name, lineterm=""))
 
 
 def _compare_metrics(a: Metrics | None, b: Metrics | None) -> tuple[MetricComparison, ...]:

@@ -9,13 +9,15 @@ from pydantic import Field
 
 from sharpen.executor.models import AwareDatetime, Record
 from sharpen.optimizer.models import Change, Metrics, Prompt, Verification
+from sharpen.versions.provenance import Provenance
 
 
 class PromptVersion(Record):
     """One entry of a workflow's history. ``version`` is MAJOR.MINOR.PATCH; drafts carry a ``-draft.N`` suffix.
 
     ``kind``: baseline (the seed), optimized (proved), manual, rollback (a new head with old contents), draft (the best
-    candidate of a search that could not be proved; never the latest version).
+    candidate of a search that could not be proved; never the latest version). ``provenance``: what it was measured
+    with; None for one that was not. ``record_hash``: of all the rest of the record, see ``integrity``.
     """
 
     workflow_id: str
@@ -32,3 +34,5 @@ class PromptVersion(Record):
     changes: tuple[Change, ...] = ()
     message: str = ""
     metadata: dict[str, Any] = Field(default_factory=dict)
+    provenance: Provenance | None = None
+    record_hash: str = ""

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from sharpen.config.rules import Thresholds
-from sharpen.errors import StoreError, UnknownNameError, UserError, VersionConflictError
+from sharpen.errors import UnknownNameError, UserError, VersionConflictError
 from sharpen.optimizer.models import Change, Metrics, Prompt, Verification
 from sharpen.versions.comparison import VersionComparison, compare_versions
 from sharpen.versions.in_memory import InMemoryVersionRepository
+from sharpen.versions.integrity import sealed, verified
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.ports import AliasMove, VersionRepository
+from sharpen.versions.provenance import Provenance
 from sharpen.versions.semver import FIRST, Bump, SemVer
 
 Kind = Literal["baseline", "optimized", "manual", "rollback", "draft"]
@@ -25,8 +27,8 @@ _CREATE_ATTEMPTS = 10
 class VersionManager:
     """The one door to prompt versions. History only grows: nothing here changes or removes a version.
 
-    ``repository`` None keeps them in memory. What is read is verified against its content hash: a record that was
-    altered raises ``StoreError`` that names it.
+    ``repository`` None keeps them in memory. What is read is verified against its hashes: a prompt or a record that
+    was altered raises ``StoreError`` that names it.
     """
 
     def __init__(self, repository: VersionRepository | None = None) -> None:
@@ -47,6 +49,7 @@ class VersionManager:
         changes: Iterable[Change] = (),
         message: str = "",
         metadata: dict[str, Any] | None = None,
+        provenance: Provenance | None = None,
     ) -> PromptVersion:
         """Append a version and return it.
 
@@ -79,7 +82,9 @@ class VersionManager:
                 changes=changes,
                 message=message,
                 metadata=metadata or {},
+                provenance=provenance,
             )
+            version = sealed(version)
             try:
                 self._repository.add(version)
                 return version
@@ -95,7 +100,7 @@ class VersionManager:
         """
         found = self._find(workflow_id, ref)
         if found is not None:
-            return _verified(found)
+            return verified(found)
         history = self._repository.list(workflow_id)
         if not history:
             raise UnknownNameError("workflow", workflow_id, self._repository.workflows())
@@ -105,7 +110,7 @@ class VersionManager:
 
     def list(self, workflow_id: str) -> tuple[PromptVersion, ...]:
         """Every version, drafts included, newest first; empty for an unknown workflow."""
-        return tuple(_verified(version) for version in reversed(self._repository.list(workflow_id)))
+        return tuple(verified(version) for version in reversed(self._repository.list(workflow_id)))
 
     def workflows(self) -> tuple[str, ...]:
         """Every workflow that has a version, sorted."""
@@ -114,7 +119,7 @@ class VersionManager:
     def latest(self, workflow_id: str) -> PromptVersion | None:
         """The highest version that is no draft; None when there is none."""
         latest = _latest(self._repository.list(workflow_id))
-        return _verified(latest) if latest else None
+        return verified(latest) if latest else None
 
     def find_by_content(self, workflow_id: str, content_hash: str) -> PromptVersion | None:
         """The newest version with those contents, a release before any draft; None when there is none."""
@@ -149,6 +154,7 @@ class VersionManager:
             parent=head.version,
             run_ids=target.run_ids,
             metrics=target.metrics,
+            provenance=target.provenance,
             message=f"rollback to {target.version}",
             metadata={"restores": target.version},
         )
@@ -209,16 +215,6 @@ def _next_number(history: Iterable[PromptVersion], bump: Bump, *, draft: bool) -
     numbers = [SemVer.parse(version.version) for version in history]
     taken = [number.draft for number in numbers if number.draft and number.as_draft(1) == release.as_draft(1)]
     return release.as_draft(max(taken, default=0) + 1)
-
-
-def _verified(version: PromptVersion) -> PromptVersion:
-    actual = version.prompt.content_hash
-    if actual != version.content_hash:
-        raise StoreError(
-            f"version {version.version} of {version.workflow_id!r} was altered after it was stored: its contents hash "
-            f"to {actual[:12]}…, the record says {version.content_hash[:12]}…"
-        )
-    return version
 
 
 def _check_alias(alias: str) -> None:
