@@ -219,3 +219,12 @@ def test_the_prompt_and_the_api_of_a_plan() -> None:
     assert api_of(plan) == "chat"
     local = manifest(target={"kind": "local", "model": "x.gguf"})
     assert api_of(local) == "completions"
+
+
+async def test_a_later_search_is_told_of_the_version_that_the_first_one_made() -> None:
+    first, bench = await story(asked)
+    assert (first.version, first.notes) == ("2.0.0", ())
+    again = Bench(manifest(), asked)
+    again.run_id, again.versions = "opt-2", bench.versions
+    (note,) = (await optimize(again.plan, again)).notes
+    assert note.startswith("version 2.0.0 (latest) is newer than the plan's prompt, 1.0.0: ")

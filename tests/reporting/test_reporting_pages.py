@@ -212,7 +212,8 @@ def test_an_optimization_without_proof_is_honest() -> None:
     assert not any(attrs.get("id") in ("comparison", "prompt", "candidates") for attrs in idle.all("section"))
     lost = make_outcome(result=None, verification=None, holdout_run=None, version=None, stop_reason="budget spent")
     text = Page(render_optimization_html(lost, triage_cases())).text
-    assert "No improvement found None of 3 measured candidates did better" in text
+    assert "Stopped before the proof None of 3 measured candidates had done better" in text
+    assert "Stopped early: budget spent" in text
     assert "Stopped early: budget spent" in text
 
 

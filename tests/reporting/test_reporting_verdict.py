@@ -68,6 +68,35 @@ def test_every_end_of_an_optimization_has_its_own_words() -> None:
     assert (unmeasured.headline, unmeasured.detail[:26]) == ("No improvement found", "No candidate was measured.")
 
 
+def test_a_search_that_was_stopped_never_says_that_there_is_nothing_to_find() -> None:
+    why = {"stop_reason": "interrupted (Ctrl-C)"}
+    racing = of_optimization(make_outcome(**LOST, **why))
+    assert (racing.tone, racing.label, racing.headline) == ("warn", "Unfinished", "Stopped before the proof")
+    assert racing.detail.startswith("None of 3 measured candidates had done better than the baseline on the dev split ")
+    assert racing.notes == ("Stopped early: interrupted (Ctrl-C)",)
+    proposing = of_optimization(make_outcome(**LOST, **why, candidates=()))
+    assert proposing.detail.startswith("No candidate was measured. Today")
+    cut = make_outcome(candidate_rate=0.5, **why)
+    assert cut.verification is not None
+    for cases, words in ((0, "Stopped before the proof"), (24, "Stopped during the proof")):
+        changes = {"stopped": "incomplete", "holdout_cases": cases, "reason": "the proof is incomplete: 36 did not run"}
+        proof = cut.verification.model_copy(update=changes)
+        found = of_optimization(cut.model_copy(update={"verification": proof}))
+        assert (found.label, found.headline) == ("Unfinished", words)
+        assert found.detail == (
+            "The proof is incomplete: 36 did not run. The best candidate is kept as draft 1.1.0-draft.1."
+        )
+
+
+def test_every_verdict_carries_what_else_is_to_be_known() -> None:
+    notes = ("version 3.0.0 (latest) is newer than the plan's prompt",)
+    told = "Version 3.0.0 (latest) is newer than the plan's prompt."
+    for outcome in (make_outcome(notes=notes), nothing_to_do().model_copy(update={"notes": notes})):
+        assert of_optimization(outcome).notes == (told,)
+    both = of_optimization(make_outcome(**LOST, notes=notes, stop_reason="budget spent"))
+    assert both.notes == ("Stopped early: budget spent", told)
+
+
 def test_a_rewrite_that_nothing_measured_claims_nothing() -> None:
     outcome = make_outcome()
     assert outcome.result is not None

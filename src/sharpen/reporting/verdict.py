@@ -99,8 +99,9 @@ def evidence(proof: Verification) -> str:
 
 
 def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
-    """An optimization: accepted, not proved, nothing found, or nothing to do."""
-    notes = (f"Stopped early: {outcome.stop_reason}",) if outcome.stop_reason else ()
+    """An optimization: accepted, not proved, stopped before it was, nothing found, or nothing to do."""
+    stopped = (f"Stopped early: {outcome.stop_reason}",) if outcome.stop_reason else ()
+    notes = (*stopped, *map(_sentence, outcome.notes))
     proof = outcome.verification
     if proof is not None and proof.accepted:
         name = f"version {outcome.version}" if outcome.version else "better prompt"
@@ -110,6 +111,9 @@ def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
             gain = f"{fig.signed(100 * proof.token_change, 0)}% tokens{margin}"
         return VerdictText("good", "Accepted", f"New {name}: {gain}", evidence(proof), notes)
     kept = f" The best candidate is kept as draft {outcome.draft}." if outcome.draft else ""
+    if proof is not None and proof.stopped == "incomplete" and outcome.stop_reason:
+        when = "during" if proof.holdout_cases else "before"
+        return VerdictText("warn", "Unfinished", f"Stopped {when} the proof", f"{_sentence(proof.reason)}{kept}", notes)
     if proof is not None:
         return VerdictText(
             "warn",
@@ -127,10 +131,13 @@ def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
     if not outcome.decision.should_optimize:
         return VerdictText("good", "Rules hold", "Nothing to optimize", f"{passing}, and every rule holds.", notes)
     evaluated = sum(candidate.dev is not None for candidate in outcome.candidates)
-    if evaluated:
-        tried = f"None of {fig.plural(evaluated, 'measured candidate')} did better than the baseline on the dev split."
-    else:
-        tried = "No candidate was measured."
+    measured = fig.plural(evaluated, "measured candidate")
+    if outcome.stop_reason:
+        tried = f"None of {measured} had done better than the baseline on the dev split by then."
+        tried = tried if evaluated else "No candidate was measured."
+        return VerdictText("warn", "Unfinished", "Stopped before the proof", f"{tried} Today {passing}.{kept}", notes)
+    tried = f"None of {measured} did better than the baseline on the dev split."
+    tried = tried if evaluated else "No candidate was measured."
     return VerdictText("warn", "Not accepted", "No improvement found", f"{tried} Today {passing}.{kept}", notes)
 
 
