@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # helpers of the tests: `servers
 
 from servers import network_guard
 from servers.faulty import FaultyServer
+from servers.postgres import NoServer, PostgresServer
 
 network_guard.install()
 _TELLING = ("SHARPEN_LOG_FORMAT", "SHARPEN_LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SDK_DISABLED")
@@ -33,6 +34,34 @@ def openai_server() -> Iterator[FaultyServer]:
     """An OpenAI-compatible server that answers "ok" until the test scripts it otherwise."""
     with FaultyServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL of our own, where there can be one."""
+    server = PostgresServer()
+    try:
+        server.start()
+    except NoServer as reason:
+        pytest.skip(str(reason))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a new and empty store on PostgreSQL."""
+    url = postgres_server.database()
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new and empty store, on each kind of database in turn."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path}/store.db"
 
 
 @pytest.fixture(scope="session")

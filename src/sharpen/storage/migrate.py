@@ -9,6 +9,7 @@ from sqlalchemy import Connection, exc, inspect, text
 
 from sharpen.errors import StoreError
 from sharpen.storage.engine import Database
+from sharpen.storage.history import fill_history
 from sharpen.storage.schema import REVISION, VERSION_TABLE, metadata
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _upgrade(connection: Connection, name: str) -> None:
             "that sharpen did not make; name another store"
         )
     command.upgrade(config(connection), "head")
+    fill_history(connection)
 
 
 def config(connection: Connection | None = None) -> Config:

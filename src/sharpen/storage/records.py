@@ -39,6 +39,42 @@ class RunRecord(RunSummary):
     dataset_hash: str | None = None
 
 
+class RunPoint(Record):
+    """A run that ended, as a point of its workflow's history. Times in seconds, costs in USD; None: not known.
+
+    ``mean_time`` and the percentiles (nearest rank) are over completed tasks, ``price`` is what one of them costs,
+    paid for now or before. ``errors`` counts completed tasks that did not succeed, by error kind. ``target_hash``
+    changes with anything that ``Target.identity()`` tells of: model and parameters, but also server, weights, rules.
+    ``dataset_hash`` is None for a run of some cases of a data set.
+    """
+
+    run_id: str
+    purpose: str
+    started_at: AwareDatetime
+    status: RunStatus
+    total_tasks: int
+    completed_tasks: int
+    succeeded_tasks: int
+    mean_time: float | None = None
+    p50_time: float | None = None
+    p95_time: float | None = None
+    p99_time: float | None = None
+    total_tokens: int
+    total_cost: float | None = None
+    price: float | None = None
+    errors: dict[str, int] = Field(default_factory=dict)
+    model: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    target_hash: str
+    prompt_hash: str | None = None
+    dataset_hash: str | None = None
+
+    @property
+    def success_rate(self) -> float:
+        """Succeeded / total, as the run's statistics have it."""
+        return self.succeeded_tasks / self.total_tasks if self.total_tasks else 0.0
+
+
 class SearchRecord(Record):
     """An optimization under way, or cut off: the plan it began with, enough to go on."""
 

@@ -15,6 +15,7 @@ from sharpen.executor.statistics import summarize
 from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
+from sharpen.storage.history import forget_history, note_history
 from sharpen.storage.lookup import find_run
 from sharpen.storage.prompts import save_prompt
 from sharpen.storage.records import RunRecord, RunSummary
@@ -109,6 +110,7 @@ def begin_run(connection: Connection, start: RunStart) -> int:
         again = {"status": RunStatus.RUNNING.value, "finished_at": None, "statistics": None, "stop_reason": None}
         connection.execute(update(schema.runs).where(_RUNS.id == known.id).values(again))
         key = int(known.id)
+        forget_history(connection, key)
     else:
         prompt_hash = save_prompt(connection, PromptTemplate.model_validate(start.prompt)) if start.prompt else None
         inserted = connection.execute(
@@ -150,6 +152,7 @@ def end_run(connection: Connection, key: int, result: RunExecutionResult) -> Non
             metadata=result.metadata,
         )
     )
+    note_history(connection, key)
 
 
 def _is_large(run: Row[Any]) -> bool:

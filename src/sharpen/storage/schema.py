@@ -5,6 +5,7 @@
     runs ──< results                 one row for each task, in columns: it costs little more than its output
       ├────< run_cases >── cases     the order of a run's cases, and their inputs, stored once by content
       ├────  decisions
+      ├────  history                 its figures when it ended: what lists and trends read instead of results
       └───── prompts ──< versions ──< aliases, alias_history
     optimizations                    what one `sharpen optimize` found; its runs name it as parent_run_id
     responses                        answers by content hash: the cache
@@ -36,7 +37,7 @@ from sqlalchemy import (
 
 from sharpen.storage.types import ExactText, Json, Moment
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: what a store must hold for this code."""
 
 VERSION_TABLE = "sharpen_schema"
@@ -50,6 +51,10 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+_CASE_KEY = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite's own integers hold as much, and only under that name does it number rows by itself."""
 
 
 def _text(name: str, *, optional: bool = False, **options: Any) -> Column[str]:
@@ -77,8 +82,12 @@ runs = Table(
     _text("dataset_hash", optional=True),
     Column("carried", Json),  # what results cost that were dropped to be asked again
     Index(None, "workflow_id", "started_at"),
+    Index(None, "workflow_id", "purpose", "started_at"),
+    Index(None, "purpose", "started_at"),
     Index(None, "started_at"),
     Index(None, "parent_run_id"),
+    Index(None, "status"),
+    Index(None, "prompt_hash"),
 )
 
 results = Table(
@@ -118,7 +127,7 @@ results = Table(
 cases = Table(
     "cases",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _CASE_KEY, primary_key=True),
     _text("content_hash", unique=True),
     _text("case_id"),
     Column("vars", Json, nullable=False),
@@ -131,9 +140,37 @@ run_cases = Table(
     Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     _text("case_id", primary_key=True),
     Column("position", Integer, nullable=False),
-    Column("case", Integer, ForeignKey("cases.id")),  # NULL: the run's inputs were never given to the store
+    Column("case", _CASE_KEY, ForeignKey("cases.id")),  # NULL: the run's inputs were never given to the store
     Index(None, "run", "position"),
+    Index(None, "case"),
     sqlite_with_rowid=False,
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _text("workflow_id"),
+    _text("purpose"),
+    Column("started_at", Moment, nullable=False),
+    _text("status"),
+    Column("total_tasks", Integer, nullable=False),
+    Column("completed_tasks", Integer, nullable=False),
+    Column("succeeded_tasks", Integer, nullable=False),
+    Column("mean_time", Double),  # of completed tasks, in seconds, as the percentiles are; NULL: none ran
+    Column("p50_time", Double),
+    Column("p95_time", Double),
+    Column("p99_time", Double),
+    Column("total_tokens", BigInteger, nullable=False),
+    Column("total_cost", Double),
+    Column("price", Double),  # of a completed task, whether it was paid for now or before
+    Column("errors", Json, nullable=False),
+    _text("model", optional=True),
+    Column("parameters", Json, nullable=False),
+    _text("target_hash"),
+    _text("prompt_hash", optional=True),
+    _text("dataset_hash", optional=True),
+    Index(None, "workflow_id", "purpose", "started_at"),
 )
 
 prompts = Table(
@@ -154,6 +191,7 @@ versions = Table(
     Column("created_at", Moment, nullable=False),
     Column("document", Json, nullable=False),  # the rest of the record: evidence, changes, message
     UniqueConstraint("workflow_id", "version"),
+    Index(None, "content_hash"),
 )
 
 aliases = Table(

@@ -11,6 +11,7 @@ from sharpen.storage.cache import CacheRepository
 from sharpen.storage.cases import CaseRepository
 from sharpen.storage.decisions import DecisionRepository
 from sharpen.storage.engine import Database, connect
+from sharpen.storage.history import HistoryRepository
 from sharpen.storage.holdouts import HoldoutRepository
 from sharpen.storage.locks import LockRepository
 from sharpen.storage.migrate import ensure_current
@@ -44,6 +45,7 @@ class Store:
         self.results = ResultRepository(database)
         self.cases = CaseRepository(database)
         self.prompts = PromptRepository(database)
+        self.history = HistoryRepository(database)
         self.versions = StoredVersionRepository(database)
         self.decisions = DecisionRepository(database)
         self.optimizations = OptimizationRepository(database)
