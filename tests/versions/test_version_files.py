@@ -59,6 +59,15 @@ def test_a_version_with_everything_comes_back_equal():
     assert back(files) == version
 
 
+@pytest.mark.parametrize("workflow_id", ["", "another"])
+def test_a_prompt_that_names_no_workflow_or_another_stays_as_it_is(workflow_id):
+    version = version_of(make_prompt().messages)
+    version = sealed(
+        version.model_copy(update={"prompt": version.prompt.model_copy(update={"workflow_id": workflow_id})})
+    )
+    assert back(to_files(version)) == version
+
+
 def test_the_file_reads_well_and_is_a_prompt_file(tmp_path):
     version = version_of(make_prompt().messages, "says “why”")
     files = to_files(version)

@@ -22,8 +22,6 @@ from sharpen.reporting.json_document import dumps, optimization_document, run_do
 from sharpen.reporting.pattern_source import patterns_of_run
 from sharpen.reporting.writer import OptimizationOutput, RunOutput, check_output_paths, write_output
 from sharpen.storage.records import RunSummary
-from sharpen.versions.comparison import VersionComparison
-from sharpen.versions.models import PromptVersion
 from sharpen.wiring.queries import DecidedStory, RunComparison
 from sharpen.wiring.resuming import UNDER_WAY, Resumable, larger_budget
 
@@ -152,71 +150,6 @@ def resumables(found: Sequence[Resumable], as_json: bool, quiet: bool) -> None:
             console.print(f"  Go on: {one.command}{raised}", soft_wrap=True)
 
 
-def versions(found: Sequence[PromptVersion], as_json: bool, quiet: bool) -> None:
-    """A list of versions."""
-    if as_json:
-        print(dumps({"versions": [_plain(item) for item in found]}))
-        return
-    if not quiet:
-        terminal.print_versions_table(terminal.make_console(), found)
-
-
-def version(found: PromptVersion, form: str) -> None:
-    """One version: its prompt alone, its record, or both for people."""
-    if form == "json":
-        print(dumps(_plain(found)))
-        return
-    if form == "prompt":
-        print(prompt_text(found))
-        return
-    console = terminal.make_console()
-    terminal.print_versions_table(console, [found])
-    if found.verification is not None:
-        console.print(f"\n{found.verification.reason}")
-        terminal.print_verification(console, found.verification)
-    for run_id in found.run_ids:
-        console.print(f"run {run_id}", soft_wrap=True)
-    console.print()
-    print(prompt_text(found))
-
-
-def prompt_text(found: PromptVersion) -> str:
-    """The prompt as a file that a plan can name: sections where it has several messages."""
-    messages = found.prompt.messages
-    if len(messages) == 1 and messages[0].role == "user":
-        return messages[0].content
-    return "\n\n".join(f"# {message.role}\n\n{message.content}" for message in messages)
-
-
-def version_comparison(found: VersionComparison, as_json: bool) -> None:
-    """Two versions, side by side."""
-    if as_json:
-        print(dumps(_plain(found)))
-        return
-    print(f"{found.workflow_id} {found.a} → {found.b}")
-    print(found.diff or "the prompts are equal")
-    for metric in found.metrics:
-        print(f"{metric.name}: {_number(metric.a)} → {_number(metric.b)}")
-
-
-def new_version(found: PromptVersion, as_json: bool, quiet: bool) -> None:
-    """A version that was just made."""
-    if as_json:
-        print(dumps(_plain(found)))
-        return
-    if not quiet:
-        print(f"{found.workflow_id} {found.version}: {found.message}")
-
-
-def tagged(found: PromptVersion, alias: str, as_json: bool, quiet: bool) -> None:
-    """An alias that was just moved."""
-    if as_json:
-        print(dumps({"workflow_id": found.workflow_id, "version": found.version, "alias": alias}))
-        return
-    if not quiet:
-        print(f"{alias} → {found.workflow_id} {found.version}")
-
-
 def comparison(found: RunComparison, as_json: bool, quiet: bool) -> None:
     """Two runs on the cases that they share."""
     if as_json:
@@ -267,10 +200,6 @@ def _stream(document: Any) -> None:
 def _written(outputs: Sequence[Path]) -> None:
     for path in outputs:
         print(f"Report: {path}")
-
-
-def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
 
 
 def _plain(model: BaseModel | None) -> Any:

@@ -1,4 +1,4 @@
-"""``sharpen versions list|show|diff|rollback|tag``.
+"""``sharpen versions``: list, show, compare and roll back; aliases and files have rooms of their own.
 
 Where a store holds several workflows, the first argument may name one; ``--workflow`` does the same.
 """
@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from sharpen.cli import version_aliases, version_files
 from sharpen.cli.options import JsonOption, QuietOption, StoreOption, WorkflowOption
 
-app = typer.Typer(help="List, show, compare, roll back and tag prompt versions.")
+app = typer.Typer(help="List, show, compare, roll back, tag, export and import prompt versions.")
 
 
 class ShowFormat(StrEnum):
@@ -33,14 +34,17 @@ def list_versions(
 ) -> None:
     """List versions, newest first."""
     from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.cli import show_versions
 
     opened = wiring.find_store(store)
     if opened is None:
-        show.versions((), as_json, quiet)
+        show_versions.versions((), as_json, quiet)
         return
     with opened:
-        show.versions(wiring.list_versions(opened, workflow or option), as_json, quiet)
+        found = wiring.list_versions(opened, workflow or option)
+        names = {version.workflow_id for version in found}
+        aliases = wiring.version_manager(opened).aliases(names.pop()) if len(names) == 1 else {}
+        show_versions.versions(found, as_json, quiet, aliases)
 
 
 @app.command("show")
@@ -56,13 +60,14 @@ def show_version(
 ) -> None:
     """Show one version (default: the latest) with its evidence, or its prompt alone for an application to use."""
     from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.cli import show_versions
 
     del quiet  # what is asked for is shown
     with wiring.open_store(store) as opened:
         name, (reference,) = wiring.version_names(opened, names, ("latest",), workflow)
-        version = wiring.version_manager(opened).get(name, reference)
-    show.version(version, "json" if as_json else form.value)
+        manager = wiring.version_manager(opened)
+        version, aliases = manager.get(name, reference), manager.aliases(name)
+    show_versions.version(version, "json" if as_json else form.value, aliases)
 
 
 @app.command("diff")
@@ -75,13 +80,13 @@ def diff_versions(
 ) -> None:
     """Compare two versions: the prompt's lines and the figures side by side."""
     from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.cli import show_versions
 
     del quiet  # what is asked for is shown
     with wiring.open_store(store) as opened:
         name, (first, second) = wiring.version_names(opened, names, (None, "latest"), workflow)
         comparison = wiring.version_manager(opened).compare(name, first, second)
-    show.version_comparison(comparison, as_json)
+    show_versions.comparison(comparison, as_json)
 
 
 @app.command("rollback")
@@ -94,28 +99,39 @@ def rollback_version(
 ) -> None:
     """Make an older version's prompt the latest again, as a new version; history is never rewritten."""
     from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.cli import show_versions
 
     with wiring.open_store(store) as opened:
         name, (reference,) = wiring.version_names(opened, names, (None,), workflow)
         version = wiring.version_manager(opened).rollback(name, reference)
-    show.new_version(version, as_json, quiet)
+    show_versions.new_version(version, as_json, quiet)
 
 
-@app.command("tag")
-def tag_version(
-    names: Annotated[list[str], typer.Argument(metavar="[WORKFLOW] VERSION ALIAS")],
-    expect: Annotated[str | None, typer.Option("--expect", help="Move the alias only if it points here now.")] = None,
+@app.command("three-way")
+def view_three_ways(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[WORKFLOW] [CANDIDATE] [LIVE]")] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", help="Left out: the newest version both come from.", show_default=False)
+    ] = None,
     workflow: WorkflowOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Point an alias such as 'production' at a version."""
+    """Show what a candidate (default: the latest) and the live version (production) each changed since their base."""
     from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.cli import show_versions
 
+    del quiet  # what is asked for is shown
     with wiring.open_store(store) as opened:
-        name, (reference, alias) = wiring.version_names(opened, names, (None, None), workflow)
-        version = wiring.version_manager(opened).tag(name, reference, alias, expected_current=expect)
-    show.tagged(version, alias, as_json, quiet)
+        name, (candidate, live) = wiring.version_names(opened, names, ("latest", "production"), workflow)
+        view = wiring.version_manager(opened).three_way(name, candidate, live, base)
+    show_versions.three_way(view, as_json)
+
+
+app.command("tag")(version_aliases.tag_version)
+app.command("untag")(version_aliases.untag_version)
+app.command("aliases")(version_aliases.list_aliases)
+app.command("create")(version_files.create_version)
+app.command("export")(version_files.export_versions)
+app.command("import")(version_files.import_versions)

@@ -69,7 +69,7 @@ class StoredVersionRepository:
                 _require_version(connection, workflow_id, version)
             here = (_ALIASES.workflow_id == workflow_id) & (_ALIASES.alias == alias)
             current = connection.execute(select(_ALIASES.version).where(here).with_for_update()).scalar()
-            if expected_current is not None and current != expected_current:
+            if expected_current is not None and (current or "") != expected_current:
                 raise VersionConflictError(moved_meanwhile(alias, workflow_id, expected_current, current))
             if current == version:
                 return
@@ -90,12 +90,14 @@ class StoredVersionRepository:
         with self._database.read() as connection:
             return {row.alias: row.version for row in connection.execute(query.order_by(_ALIASES.alias))}
 
-    def alias_history(self, workflow_id: str, alias: str) -> tuple[AliasMove, ...]:
+    def alias_history(self, workflow_id: str, alias: str | None = None) -> tuple[AliasMove, ...]:
         query = (
             select(_MOVES.alias, _MOVES.version, _MOVES.previous, _MOVES.moved_at)
-            .where(_MOVES.workflow_id == workflow_id, _MOVES.alias == alias)
+            .where(_MOVES.workflow_id == workflow_id)
             .order_by(_MOVES.id)
         )
+        if alias is not None:
+            query = query.where(_MOVES.alias == alias)
         with self._database.read() as connection:
             return tuple(AliasMove.model_validate(dict(row._mapping)) for row in connection.execute(query))
 

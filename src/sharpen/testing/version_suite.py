@@ -131,6 +131,13 @@ class VersionRepositoryContract:
             ("1.1.0", None),
         ]
         assert sorted(move.moved_at for move in moves) == [move.moved_at for move in moves]
+        everything = repository.alias_history("triage")
+        assert [(move.alias, move.version) for move in everything] == [
+            ("production", "1.0.0"),
+            ("production", "1.1.0"),
+            ("canary", "1.1.0"),
+            ("production", None),
+        ]
 
     def test_an_alias_needs_an_existing_version(self, repository: VersionRepository) -> None:
         repository.add(make_version("1.0.0"))
@@ -146,6 +153,9 @@ class VersionRepositoryContract:
         repository.set_alias("triage", "production", "1.1.0")
         with pytest.raises(VersionConflictError, match=r"points at 1\.1\.0, not at '1\.0\.0'"):
             repository.set_alias("triage", "production", None, expected_current="1.0.0")
+        with pytest.raises(VersionConflictError, match="expected to be free"):
+            repository.set_alias("triage", "production", "1.0.0", expected_current="")
+        repository.set_alias("triage", "canary", "1.0.0", expected_current="")
         repository.set_alias("triage", "production", "1.0.0", expected_current="1.1.0")
         assert repository.get_alias("triage", "production") == "1.0.0"
 

@@ -28,8 +28,8 @@ _EVIDENCE = ("metrics", "verification", "changes", "metadata")
 _FIRST = ("version", "kind", "parent", "created_at", "improvement", "message")
 ELSEWHERE = "(in the JSON file)"
 _EDITED = (
-    "the file was edited after it was exported; `sharpen versions create` makes a new version of an edited prompt, "
-    "and an export anew brings the file back"
+    "the file was edited after it was exported; `sharpen versions create FILE` makes a new version of an edited "
+    "prompt, and without the file an export writes it as it was"
 )
 
 
@@ -58,7 +58,8 @@ def to_files(version: PromptVersion) -> dict[str, str]:
     """The files of a version, by the ending of their names: ``.md`` always, ``.json`` when there is evidence."""
     record = version.model_dump(mode="json", exclude_defaults=True)
     messages = record["prompt"].pop("messages")
-    if record["prompt"].get("workflow_id") == version.workflow_id:
+    record["prompt"]["workflow_id"] = version.prompt.workflow_id
+    if version.prompt.workflow_id == version.workflow_id:  # as nearly always: nothing that people need to read
         del record["prompt"]["workflow_id"]
     beside = {name: record.pop(name) for name in _EVIDENCE if name in record}
     beside |= {name: value for name, value in record.items() if not _survives({name: value})}

@@ -21,7 +21,7 @@ class InMemoryVersionRepository:
         self._lock = threading.Lock()
         self._versions: defaultdict[str, dict[str, PromptVersion]] = defaultdict(dict)
         self._aliases: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        self._moves: defaultdict[tuple[str, str], list[AliasMove]] = defaultdict(list)
+        self._moves: defaultdict[str, list[AliasMove]] = defaultdict(list)
 
     def add(self, version: PromptVersion) -> None:
         with self._lock:
@@ -50,7 +50,7 @@ class InMemoryVersionRepository:
             if version is not None and version not in known:
                 raise UnknownNameError("version", version, known)
             current = self._aliases[workflow_id].get(alias)
-            if expected_current is not None and current != expected_current:
+            if expected_current is not None and (current or "") != expected_current:
                 raise VersionConflictError(moved_meanwhile(alias, workflow_id, expected_current, current))
             if current == version:
                 return
@@ -59,7 +59,7 @@ class InMemoryVersionRepository:
             else:
                 self._aliases[workflow_id][alias] = version
             move = AliasMove(alias=alias, version=version, previous=current, moved_at=datetime.now(UTC))
-            self._moves[workflow_id, alias].append(move)
+            self._moves[workflow_id].append(move)
 
     def get_alias(self, workflow_id: str, alias: str) -> str | None:
         return self._aliases.get(workflow_id, {}).get(alias)
@@ -68,6 +68,6 @@ class InMemoryVersionRepository:
         with self._lock:
             return dict(sorted(self._aliases.get(workflow_id, {}).items()))
 
-    def alias_history(self, workflow_id: str, alias: str) -> tuple[AliasMove, ...]:
+    def alias_history(self, workflow_id: str, alias: str | None = None) -> tuple[AliasMove, ...]:
         with self._lock:
-            return tuple(self._moves.get((workflow_id, alias), ()))
+            return tuple(move for move in self._moves.get(workflow_id, ()) if alias in (None, move.alias))

@@ -40,7 +40,8 @@ class VersionRepository(Protocol):
     ) -> None:
         """Point ``alias`` at ``version``, or remove it (None); every move is remembered.
 
-        With ``expected_current``, only when it points there now (compare and set): else ``VersionConflictError``.
+        With ``expected_current``, only when it points there now ("": at nothing yet), compare and set: else
+        ``VersionConflictError``.
         Raises ``UnknownNameError`` when the version does not exist.
         """
 
@@ -50,11 +51,12 @@ class VersionRepository(Protocol):
     def aliases(self, workflow_id: str) -> dict[str, str]:
         """Every alias and its version, sorted by alias."""
 
-    def alias_history(self, workflow_id: str, alias: str) -> tuple[AliasMove, ...]:
-        """Every move of ``alias``, oldest first; moves that changed nothing are none."""
+    def alias_history(self, workflow_id: str, alias: str | None = None) -> tuple[AliasMove, ...]:
+        """Every move of ``alias`` (None: of all), oldest first; moves that changed nothing are none."""
 
 
 def moved_meanwhile(alias: str, workflow_id: str, expected: str, current: str | None) -> str:
     """What a failed compare-and-set says, whatever the backend."""
     now = f"points at {current}" if current else "is not set"
-    return f"alias {alias!r} of {workflow_id!r} {now}, not at {expected!r} as expected; look again before moving it"
+    wanted = f"not at {expected!r} as expected" if expected else "which was expected to be free"
+    return f"alias {alias!r} of {workflow_id!r} {now}, {wanted}; look again before moving it"

@@ -16,6 +16,7 @@ from sharpen.versions.models import PromptVersion
 from sharpen.versions.ports import AliasMove, VersionRepository
 from sharpen.versions.provenance import Provenance
 from sharpen.versions.semver import FIRST, Bump, SemVer
+from sharpen.versions.three_way import ThreeWayView, common_base, three_way
 
 Kind = Literal["baseline", "optimized", "manual", "rollback", "draft"]
 
@@ -131,6 +132,30 @@ class VersionManager:
         """What changed from ``a`` to ``b`` (versions or aliases): a unified diff, and metrics side by side."""
         return compare_versions(self.get(workflow_id, a), self.get(workflow_id, b))
 
+    def three_way(self, workflow_id: str, candidate: str, live: str, base: str | None = None) -> ThreeWayView:
+        """What ``candidate`` and ``live`` each changed since ``base``; left out: the newest version both come from."""
+        ours, theirs = self.get(workflow_id, candidate), self.get(workflow_id, live)
+        common = self.get(workflow_id, base) if base else common_base(ours, theirs, self.list(workflow_id))
+        return three_way(common, ours, theirs)
+
+    def restore(self, version: PromptVersion) -> bool:
+        """Append a version exactly as it was made elsewhere; False when it is here already, just as it is.
+
+        Raises ``StoreError`` when it was altered, ``VersionConflictError`` when another one has its number here.
+        """
+        verified(version)
+        SemVer.parse(version.version)
+        try:
+            self._repository.add(version)
+        except VersionConflictError as error:
+            here = self._repository.get(version.workflow_id, version.version)
+            if here == version:
+                return False
+            raise VersionConflictError(
+                f"version {version.version} of {version.workflow_id!r} exists already, and is another one"
+            ) from error
+        return True
+
     def rollback(self, workflow_id: str, to: str) -> PromptVersion:
         """Make the contents of the release ``to`` the latest again: as a new version, with its evidence.
 
@@ -162,8 +187,8 @@ class VersionManager:
     def tag(self, workflow_id: str, version: str, alias: str, expected_current: str | None = None) -> PromptVersion:
         """Point ``alias`` (``production``) at a version; every move is remembered.
 
-        With ``expected_current`` (a version number) only when the alias points there now, so that two people who move
-        it at once do not overwrite each other: else ``VersionConflictError``.
+        With ``expected_current`` (a version number, "" for none) only when the alias points there now, so that two
+        people who move it at once do not overwrite each other: else ``VersionConflictError``.
         """
         _check_alias(alias)
         target = self.get(workflow_id, version)
@@ -181,8 +206,8 @@ class VersionManager:
         """Every alias and the version it points at."""
         return self._repository.aliases(workflow_id)
 
-    def alias_history(self, workflow_id: str, alias: str) -> tuple[AliasMove, ...]:
-        """Every move of an alias, oldest first."""
+    def alias_history(self, workflow_id: str, alias: str | None = None) -> tuple[AliasMove, ...]:
+        """Every move of an alias (None: of all of them), oldest first."""
         return self._repository.alias_history(workflow_id, alias)
 
     def _find(self, workflow_id: str, ref: str) -> PromptVersion | None:

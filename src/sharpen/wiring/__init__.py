@@ -40,12 +40,17 @@ if TYPE_CHECKING:
     from sharpen.wiring.running import inputs_of as inputs_of
     from sharpen.wiring.running import resume_run as resume_run
     from sharpen.wiring.running import run_plan as run_plan
+    from sharpen.wiring.stores import alias_story as alias_story
+    from sharpen.wiring.stores import create_store as create_store
     from sharpen.wiring.stores import find_store as find_store
     from sharpen.wiring.stores import list_versions as list_versions
     from sharpen.wiring.stores import open_store as open_store
     from sharpen.wiring.stores import store_option as store_option
     from sharpen.wiring.stores import version_manager as version_manager
     from sharpen.wiring.stores import version_names as version_names
+    from sharpen.wiring.version_files import create_version as create_version
+    from sharpen.wiring.version_files import export_versions as export_versions
+    from sharpen.wiring.version_files import import_versions as import_versions
 
 _NAMES = {
     "failures": ("stored_patterns",),
@@ -58,7 +63,11 @@ _NAMES = {
     ),
     "resuming": ("Resumable", "goes_on", "identify", "larger_budget", "resumables"),
     "running": ("abort_message", "exit_code", "find_optimization", "inputs_of", "resume_run", "run_plan"),
-    "stores": ("find_store", "list_versions", "open_store", "store_option", "version_manager", "version_names"),
+    "stores": (
+        "alias_story", "create_store", "find_store", "list_versions", "open_store", "store_option", "version_manager",
+        "version_names",
+    ),
+    "version_files": ("create_version", "export_versions", "import_versions"),
 }  # fmt: skip
 _HOME = {name: f"sharpen.wiring.{module}" for module, names in _NAMES.items() for name in names}
 

@@ -11,6 +11,7 @@ from sharpen.errors import StoreError, UnknownNameError, UserError
 from sharpen.storage.failures import hide_password
 from sharpen.storage.store import Store
 from sharpen.versions.models import PromptVersion
+from sharpen.versions.ports import AliasMove
 from sharpen.versions.version_manager import VersionManager
 
 SQLITE = "sqlite:///"
@@ -31,6 +32,11 @@ def open_store(url: str | None = None, plan: Path | None = None) -> Store:
             raise StoreError(f"no store in {here!r}; expected --store URL, or to be where the plan is")
         raise StoreError(f"there is no store {found!r}; expected one that `sharpen run PLAN --store URL` made")
     return Store.open(found)
+
+
+def create_store(url: str | None = None) -> Store:
+    """The store that ``open_store`` would open, made if it is not there."""
+    return Store.open(store_url(Path(), url))
 
 
 def find_store(url: str | None = None) -> Store | None:
@@ -74,6 +80,21 @@ def list_versions(store: Store, workflow: str | None) -> tuple[PromptVersion, ..
     if workflow not in manager.workflows():
         raise UnknownNameError("workflow", workflow, manager.workflows())
     return manager.list(workflow)
+
+
+def alias_story(store: Store, workflow: str, alias: str | None = None) -> tuple[dict[str, str], tuple[AliasMove, ...]]:
+    """Where a workflow's aliases point, and their moves; of one ``alias`` alone, if it is given.
+
+    Raises ``UnknownNameError`` for one that was never set.
+    """
+    manager = version_manager(store)
+    current, moves = manager.aliases(workflow), manager.alias_history(workflow)
+    if alias is None:
+        return current, moves
+    if not any(move.alias == alias for move in moves):
+        raise UnknownNameError(f"alias of {workflow!r}", alias, {move.alias for move in moves})
+    here = {name: version for name, version in current.items() if name == alias}
+    return here, tuple(move for move in moves if move.alias == alias)
 
 
 def version_names(

@@ -1,0 +1,147 @@
+"""``versions export|import|create|three-way|tag|untag|aliases``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_kit import Cli, routing_plan
+
+from sharpen.wiring import load_plan, open_store, optimize_plan
+
+
+@pytest.fixture
+def optimized(cli: Cli) -> Cli:
+    """A store with 1.0.0, the plan's prompt, and 2.0.0, proved; production is 1.0.0."""
+    plan = cli.directory / "plan.json"
+    plan.write_text(json.dumps(routing_plan()), "utf-8")
+    with open_store(None, plan) as store:
+        assert optimize_plan(load_plan(plan), store).version == "2.0.0"
+    assert cli("versions", "tag", "1.0.0", "production").code == 0
+    return cli
+
+
+def text_of(directory: Path) -> dict[str, str]:
+    return {str(path.relative_to(directory)): path.read_text("utf-8") for path in directory.rglob("*.*")}
+
+
+def test_versions_go_to_files_and_come_back_exactly(optimized: Cli) -> None:
+    written = optimized("versions", "export", "prompts")
+    assert written.out.endswith("2 versions, 5 files new or changed\n")
+    assert sorted(path.name for path in (optimized.directory / "prompts" / "routing").iterdir()) == [
+        "1.0.0.json", "1.0.0.md", "2.0.0.json", "2.0.0.md", "aliases.yaml",
+    ]  # fmt: skip
+    new = ("--store", f"sqlite:///{optimized.directory}/new.db")
+    found = optimized("versions", "import", "prompts", "--aliases", *new, "--json").json
+    assert [one["version"] for one in found["added"]] == ["1.0.0", "2.0.0"]
+    assert found["aliases"] == [{"workflow_id": "routing", "alias": "production", "version": "1.0.0"}]
+    for number in ("1.0.0", "2.0.0"):
+        here, there = (optimized("versions", "show", number, "--json", *where).json for where in ((), new))
+        assert here == there
+    again = optimized("versions", "import", "prompts", "--aliases", *new)
+    assert again.out == "0 versions added, 2 were here already\n"
+    before = text_of(optimized.directory / "prompts")
+    optimized("versions", "export", "again", *new)
+    after = text_of(optimized.directory / "again")
+    assert {name: text for name, text in after.items() if "aliases" not in name} == {
+        name: text for name, text in before.items() if "aliases" not in name
+    }
+
+
+def test_an_export_leaves_what_is_there_alone(optimized: Cli) -> None:
+    optimized("versions", "export", "prompts")
+    assert optimized("versions", "export", "prompts", "--json").json["written"] == []
+    edited = optimized.directory / "prompts" / "routing" / "2.0.0.md"
+    edited.write_text(edited.read_text("utf-8").replace("exactly one", "precisely one"), "utf-8")
+    refused = optimized("versions", "export", "prompts")
+    assert refused.code == 2
+    assert "2.0.0.md' exists and is not what the store holds" in refused.err
+    assert "precisely one" in edited.read_text("utf-8")
+
+
+def test_a_reviewed_edit_becomes_a_new_version(optimized: Cli) -> None:
+    optimized("versions", "export", "prompts")
+    edited = optimized.directory / "prompts" / "routing" / "2.0.0.md"
+    edited.write_text(edited.read_text("utf-8").replace("exactly one", "precisely one"), "utf-8")
+    refused = optimized("versions", "import", "prompts", "--store", f"sqlite:///{optimized.directory}/new.db")
+    assert refused.code != 0
+    assert "was altered" in refused.err
+    assert "versions create" in refused.err
+    made = optimized("versions", "create", str(edited), "-m", "reviewed", "--bump", "minor", "--json").json
+    assert (made["version"], made["parent"], made["kind"], made["message"]) == ("2.1.0", "2.0.0", "manual", "reviewed")
+    again = optimized("versions", "create", str(edited))
+    assert "has this prompt already (latest: 2.1.0)" in again.err
+
+
+def test_a_first_version_needs_a_workflow(cli: Cli) -> None:
+    (cli.directory / "prompt.md").write_text("Sort {{ message }}.", "utf-8")
+    assert "expected --workflow NAME" in cli("versions", "create", "prompt.md").err
+    assert cli("versions", "create", "prompt.md", "-w", "triage").out == "triage 1.0.0: from prompt.md\n"
+    (cli.directory / "prompt.md").write_text("Sort {{ message }} well.", "utf-8")
+    assert cli("versions", "create", "prompt.md").out == "triage 1.0.1: from prompt.md\n"
+
+
+def test_a_conflict_imports_nothing(optimized: Cli) -> None:
+    optimized("versions", "export", "prompts")
+    (optimized.directory / "prompt.md").write_text("Sort {{ message }}.", "utf-8")
+    other = ("--store", f"sqlite:///{optimized.directory}/other.db")
+    optimized("versions", "create", "prompt.md", "-w", "routing", *other)
+    refused = optimized("versions", "import", "prompts", *other)
+    assert "another version of that number: routing 1.0.0; nothing was imported" in refused.err
+    assert len(optimized("versions", "list", "--json", *other).json["versions"]) == 1
+
+
+def test_what_holds_no_version(cli: Cli) -> None:
+    (cli.directory / "prompts").mkdir()
+    (cli.directory / "prompts" / "README.md").write_text("# Prompts\n", "utf-8")
+    assert "holds no exported version" in cli("versions", "import", "prompts").err
+    assert "there is no file" in cli("versions", "import", "nowhere").err
+    assert cli("versions", "import", "nowhere").code == 2
+
+
+def test_three_ways(optimized: Cli) -> None:
+    (optimized.directory / "hotfix.md").write_text("Which queue does this mail belong to?\n\n{{ message }}", "utf-8")
+    optimized("versions", "create", "hotfix.md")
+    optimized("versions", "tag", "2.0.1", "production")
+    seen = optimized("versions", "three-way", "2.0.0", "--base", "1.0.0").out
+    assert seen.startswith("routing: base 1.0.0 · candidate 2.0.0 · live 2.0.1\n")
+    assert "only live changed\n  - Which queue does this message belong to?\n  + Which queue does this mail" in seen
+    assert "only the candidate changed\n  + Answer with exactly one of" in seen
+    assert "no conflicts" in seen
+    found = optimized("versions", "three-way", "2.0.0", "1.0.0", "--json").json
+    assert (found["base"], found["conflicts"]) == ("1.0.0", 0)
+    assert "all three prompts are equal" in optimized("versions", "three-way", "1.0.0", "1.0.0").out
+
+
+def test_aliases_and_their_history(optimized: Cli) -> None:
+    assert (
+        "points at 1.0.0, not at '2.0.0'"
+        in optimized("versions", "tag", "latest", "production", "--expect", "2.0.0").err
+    )
+    assert "expected to be free" in optimized("versions", "tag", "latest", "production", "--expect", "").err
+    assert optimized("versions", "tag", "latest", "production", "--expect", "1.0.0").code == 0
+    optimized("versions", "tag", "latest", "canary")
+    optimized("versions", "untag", "production")
+    told = optimized("versions", "aliases", "--json").json
+    assert told["aliases"] == {"canary": "2.0.0"}
+    assert [(move["alias"], move["previous"], move["version"]) for move in told["history"]] == [
+        ("production", None, "1.0.0"),
+        ("production", "1.0.0", "2.0.0"),
+        ("canary", None, "2.0.0"),
+        ("production", "2.0.0", None),
+    ]
+    one = optimized("versions", "aliases", "canary").out
+    assert one.startswith("canary → 2.0.0\n")
+    assert "production" not in one
+    assert "did you mean 'canary'" in optimized("versions", "aliases", "canari").err
+    assert "canary" in optimized("versions", "list").out
+
+
+def test_show_tells_where_a_version_comes_from(optimized: Cli) -> None:
+    shown = optimized("versions", "show", "2.0.0").out
+    for line in ("parent      1.0.0", "plan        ", "data set    ", "model       (scripted)", "unaltered"):
+        assert f"\n{line}" in shown or line in shown
+    record = optimized("versions", "show", "2.0.0", "--json").json
+    assert len(record["provenance"]["plan_hash"]) == 64
+    assert record["provenance"] == optimized("versions", "show", "1.0.0", "--json").json["provenance"]
