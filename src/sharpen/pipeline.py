@@ -127,6 +127,7 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
         tokens=tokens,
         cost=cost,
         patterns=patterns,
+        engine=manifest.optimize.engine,
         notes=notes,
         **found,
     )

@@ -174,6 +174,11 @@ class OptimizeConfig(PlanPart):
 
     strategies: tuple[str, ...] = Field(
         default=("auto",),
+    engine: str = Field(
+        default="race",
+        min_length=1,
+        description="What searches: `race` (ours), `gepa` (extra `gepa`), or a class of yours, `module:Class`.",
+    )
         min_length=1,
         description="Strategies to try, in order (one or a list). `auto`: what the decision suggests first.",
     )

@@ -5,16 +5,16 @@ Whatever engine searches, what the proof will cost is set aside before, and its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sharpen.config.rules import Thresholds
-from sharpen.errors import BudgetExhausted
-from sharpen.optimizer.engines.base import Found, SearchContext, SearchEngine
-from sharpen.optimizer.engines.registry import build_engine
+from sharpen.errors import BudgetExhausted, ErrorKind
+from sharpen.optimizer.engines.base import Found, SearchContext
+from sharpen.optimizer.engines.registry import engine_for
 from sharpen.optimizer.measures import metrics_of
 from sharpen.optimizer.models import CandidateReport, OptimizationConfig, Prompt, PromptAnalysis, Verification
-from sharpen.optimizer.ports import CaseOutcome, SearchObserver
+from sharpen.optimizer.ports import CaseOutcome, RewritePrompt, SearchObserver
 from sharpen.optimizer.proof.plan import Claim
 from sharpen.optimizer.proof.sequential import SequentialProof
 from sharpen.optimizer.proposals import Measurement
@@ -22,6 +22,7 @@ from sharpen.optimizer.proving import prove
 from sharpen.optimizer.reserve import runs_left
 from sharpen.optimizer.search import Contender
 from sharpen.optimizer.splits import Split
+from sharpen.targets.base import Failure, Message, TargetError
 
 
 @dataclass(slots=True)
@@ -49,26 +50,17 @@ class Engine:
         config: OptimizationConfig,
         rules: Thresholds,
         observer: SearchObserver | None = None,
-        search: SearchEngine | None = None,
     ) -> None:
         self._given = measurement
         self._names = names
         self._config = config
         self._rules = rules
         self._observer = observer
-        self._search = search or build_engine(base_dir=measurement.base_dir)
+        self._search = engine_for(config.engine, measurement.rewrite is not None, measurement.base_dir)
 
     async def run(self, prompt: Prompt, analysis: PromptAnalysis) -> SearchOutcome:
         """Search, then prove. Raises ``RunAborted`` when the target cannot go on."""
-        context = SearchContext(
-            prompt=prompt,
-            analysis=analysis,
-            given=_without_holdout(self._given),
-            config=self._config,
-            names=self._names,
-            observer=self._observer,
-            room=self._room,
-        )
+        context = context_for(self._given, prompt, analysis, self._config, self._names, self._observer)
         found, verification = Found(), None
         try:
             found = await self._search.search(context)
@@ -83,10 +75,6 @@ class Engine:
             verification=verification,
             stop_reason=context.stop_reason or _untried(context.contenders, found.winner),
         )
-
-    def _room(self, dearest: Iterable[CaseOutcome]) -> int | None:
-        given = self._given
-        return runs_left(given.meter, given.baseline, given.repeats, len(given.split.holdout), dearest)
 
     async def _prove(self, context: SearchContext, found: Found) -> Verification | None:
         winner, given = found.winner, self._given
@@ -118,16 +106,40 @@ class Engine:
         )
 
 
-def _without_holdout(given: Measurement) -> Measurement:
-    """What an engine may know: nothing of the held-out cases, not even the seed's outcomes on them."""
+def context_for(
+    given: Measurement,
+    prompt: Prompt,
+    analysis: PromptAnalysis,
+    config: OptimizationConfig,
+    names: Sequence[str] = (),
+    observer: SearchObserver | None = None,
+) -> SearchContext:
+    """What an engine may know and do: nothing of the held-out cases, not even the seed's outcomes on them."""
+
+    def room(dearest: Iterable[CaseOutcome] = ()) -> int | None:
+        return runs_left(given.meter, given.baseline, given.repeats, len(given.split.holdout), dearest)
+
     known = {*given.split.train, *given.split.dev}
-    return replace(
+    shown = replace(
         given,
         cases=[case for case in given.cases if case.case_id in known],
         baseline={case_id: outcome for case_id, outcome in given.baseline.items() if case_id in known},
         split=Split(given.split.train, given.split.dev, ()),
         account=None,
+        rewrite=_within(room, given.rewrite) if given.rewrite else None,
     )
+    return SearchContext(prompt, analysis, shown, config, names, observer, room)
+
+
+def _within(room: Callable[[], int | None], rewrite: RewritePrompt) -> RewritePrompt:
+    """A rewriter that fails when all that is left is set aside for the proof, instead of spending that."""
+
+    async def ask(messages: tuple[Message, ...]) -> str:
+        if room() == 0:
+            raise TargetError(Failure(ErrorKind.BUDGET, "what is left of the budget is set aside for the proof"))
+        return await rewrite(messages)
+
+    return ask
 
 
 def _untried(contenders: Sequence[Contender], winner: Contender | None) -> str | None:
@@ -142,8 +154,10 @@ def _report(contender: Contender, context: SearchContext, winner: Contender | No
     status = "unevaluated"
     if contender is winner:
         status = "winner"
+    elif contender.id in context.drops:
+        status = "dropped"
     elif dev:
-        status = "dropped" if contender.id in context.drops else "finalist"
+        status = "finalist"
     return CandidateReport.model_validate(
         {
             "id": contender.id,
@@ -154,6 +168,6 @@ def _report(contender: Contender, context: SearchContext, winner: Contender | No
             "dev": metrics_of(dev) if dev else None,
             "calls": contender.calls,
             "status": status,
-            "note": context.drops.get(contender.id, "") if dev else "not measured: the budget left no room for it",
+            "note": context.drops.get(contender.id, "" if dev else "not measured: the budget left no room for it"),
         }
     )

@@ -56,6 +56,7 @@ class SearchForecast(_Figures):
     proof: Toll
     search: Budget
     budget: Budget
+    engine: str = "race"
     alpha: float
     level: float
     earlier_looks: int
@@ -88,6 +89,7 @@ def forecast(plan: SearchPlan, estimate: Estimate, config: OptimizeConfig) -> Se
         proof=proof,
         search=_without(budget, baseline, proof),
         budget=budget,
+        engine=config.engine,
         alpha=config.alpha,
         level=plan.grant.level,
         earlier_looks=plan.grant.looks,

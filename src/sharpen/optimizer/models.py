@@ -352,6 +352,7 @@ class OptimizationOutcome(Record):
     ``result`` is None when nothing was worth optimizing. ``holdout_run`` is the finalist's run on the holdout split.
     ``version`` is the new version when the proof accepted it, ``draft`` the version text of a kept draft otherwise.
     ``calls`` counts every attempt made, retries, rewriter and judge calls included; cost in USD (None: unknown).
+    ``engine``: what searched.
     ``patterns``: what went wrong with the baseline on train and dev; never on held-out cases, nobody may tune by them.
     ``notes``: what a reader should know beside the verdict, a sentence each.
     """
@@ -376,4 +377,5 @@ class OptimizationOutcome(Record):
     cost: float | None = Field(default=0.0, ge=0)
     stop_reason: str | None = None
     patterns: ErrorPatterns | None = None
+    engine: str = "race"
     notes: tuple[str, ...] = ()

@@ -35,6 +35,7 @@ from sharpen.reporting.console_check import print_check
 from sharpen.reporting.console_lists import print_runs_table, print_versions_table
 from sharpen.reporting.console_patterns import print_patterns
 from sharpen.reporting.console_time import print_time
+from sharpen.reporting.forecast_text import OURS
 from sharpen.reporting.progress import RunProgress, SearchProgress
 from sharpen.reporting.terminal import (
     fitting,
@@ -141,6 +142,8 @@ def print_optimization(console: Console, outcome: OptimizationOutcome, report_pa
         _print_changes(console, outcome.result.changes)
     elif outcome.baseline_run.status is RunStatus.COMPLETED:
         _print_strategy(console, outcome.decision)
+    if outcome.engine != OURS and outcome.candidates:
+        print_line(console, f"Engine: {outcome.engine}")
     seconds = (outcome.finished_at - outcome.started_at).total_seconds()
     cost = "cost unknown" if outcome.cost is None else fig.usd(outcome.cost)
     spent = [fig.plural(outcome.calls, "call"), f"{outcome.tokens:,} tokens", cost, fig.duration(seconds)]

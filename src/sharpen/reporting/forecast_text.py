@@ -6,6 +6,8 @@ from sharpen.config.models import Budget
 from sharpen.optimizer.forecast import PartSize, SearchForecast, Toll
 from sharpen.reporting import figures as fig
 
+OURS = "race"
+
 
 def forecast_lines(found: SearchForecast) -> tuple[str, ...]:
     """Sizes, what each phase takes at most, and the smallest gain that the holdout is likely to prove."""
@@ -13,7 +15,7 @@ def forecast_lines(found: SearchForecast) -> tuple[str, ...]:
     return (
         f"split     {', '.join(f'{name} {_size(size, found.grouped)}' for name, size in parts)}",
         f"baseline  {_toll(found.baseline)}",
-        f"search    {_limits(found.search)}",
+        f"search    {_limits(found.search)}{_by(found.engine)}",
         f"proof     at most {_toll(found.proof)}",
         provable_line(found),
     )
@@ -48,6 +50,11 @@ def _toll(toll: Toll) -> str:
     tokens = f"about {toll.prompt_tokens:,} prompt tokens" if toll.tokens is None else f"{toll.tokens:,} tokens"
     cost = "cost unknown" if toll.cost_usd is None else fig.usd(toll.cost_usd)
     return f"{fig.plural(toll.calls, 'call')}, {tokens}, {cost}"
+
+
+def _by(engine: str) -> str:
+    """Which engine searches, unless it is ours."""
+    return "" if engine == OURS else f" (engine {engine})"
 
 
 def _limits(budget: Budget) -> str:

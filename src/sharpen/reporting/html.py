@@ -28,6 +28,7 @@ from sharpen.reporting import chart_data, comparison, pattern_tables, time_table
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import AttemptView, CaseView, case_views
 from sharpen.reporting.digest import digest
+from sharpen.reporting.forecast_text import OURS
 from sharpen.reporting.prompt_diff import diff_prompts
 from sharpen.reporting.text import cut, for_page, one_line
 from sharpen.reporting.time_breakdown import TimeBreakdown
@@ -149,6 +150,8 @@ def _outcome_facts(outcome: OptimizationOutcome) -> list[tuple[str, str, str]]:
     if proof:
         facts.append(("Fixed", f"{proof.fixed:,}", "failed before, pass now"))
         facts.append(("Broken", f"{proof.broken:,}", "passed before, fail now"))
+    if outcome.engine != OURS:
+        facts.append(("Engine", outcome.engine, "searched"))
     seconds = (outcome.finished_at - outcome.started_at).total_seconds()
     facts += [
         ("Calls", fig.count(outcome.calls), f"{fig.compact(outcome.tokens)} tokens"),

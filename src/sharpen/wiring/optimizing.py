@@ -10,6 +10,7 @@ from sharpen.errors import RunAborted
 from sharpen.events import emit
 from sharpen.executor.loop import run
 from sharpen.executor.ports import CallTracer, RunObserver
+from sharpen.optimizer.engines.registry import engine_for
 from sharpen.optimizer.forecast import SearchForecast
 from sharpen.optimizer.measures import broken_limits
 from sharpen.optimizer.models import OptimizationOutcome
@@ -37,10 +38,11 @@ def optimize_plan(
 ) -> OptimizationOutcome:
     """The whole loop on a plan. ``on_forecast`` is told what it will take and can prove before anything is paid.
 
-    Raises ``TooFewCasesError``, and ``PlanError`` for a budget that cannot do, before that too; ``RunAborted`` as
-    ``run_plan``. A search that was cut off, by a
-    signal or a kill, by its budget or by such an error, stays in the store for ``resume_optimization``.
+    Raises ``MissingExtraError`` for an engine that is not installed, ``TooFewCasesError``, and ``PlanError`` for a
+    budget that cannot do, before that too; ``RunAborted`` as ``run_plan``. A search that was cut off, by a signal or a
+    kill, by its budget or by such an error, stays in the store for ``resume_optimization``.
     """
+    _check_engine(plan)
     told = refuse_hopeless(plan, store)
     if on_forecast:
         on_forecast(told)
@@ -68,8 +70,14 @@ def resume_optimization(
     if search is None:
         return None
     plan = search_plan_of(search, overrides)
+    _check_engine(plan)
     emit(logging.getLogger("sharpen.search"), logging.INFO, "optimization_resumed", run_id=run_id)
     return plan, run(_optimize(plan, store, observer, search_observer, on_interrupt, tracer, search, on_takeover))
+
+
+def _check_engine(plan: LoadedPlan) -> None:
+    config = plan.manifest.optimize
+    engine_for(config.engine, config.rewriter is not None, plan.manifest.base_dir)
 
 
 def finished_optimization(run_id: str, store: Store) -> tuple[RunManifest, Sequence[Case], OptimizationOutcome]:

@@ -21,6 +21,7 @@ from sharpen.targets.local_only import local_only
 from sharpen.wiring.readiness import check_readiness, targets_elsewhere
 
 AUTO = "auto"
+ENGINE = "race"
 PLAN_SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -93,7 +94,7 @@ def complete(manifest: RunManifest, cases: Collection[Case] | None = None, *, th
     """Check a manifest's strategies and its prompt's variables; read its cases unless they are given."""
     subject = manifest.case_set() if cases is None else cases
     found = check_variables(manifest, subject)
-    problems = [*_strategy_problems(manifest), *found.errors]
+    problems = [*_engine_problems(manifest), *_strategy_problems(manifest), *found.errors]
     if local_only():
         problems += targets_elsewhere(manifest, subject)
     if thorough:
@@ -133,6 +134,25 @@ def price_of(target: TargetConfig) -> Price | None:
     if isinstance(target, LocalTarget | ScriptedTarget):
         return Price(input_usd_per_mtok=0, output_usd_per_mtok=0)
     return None
+
+
+def _engine_problems(manifest: RunManifest) -> list[Problem]:
+    """A package that is missing here is no mistake of the plan's: ``check`` warns, ``optimize`` refuses."""
+    config = manifest.optimize
+    if config.engine == ENGINE:
+        return []  # as below
+    from sharpen.optimizer.engines.registry import engine_for
+
+    where = display(manifest.source) if manifest.source else ""
+    try:
+        engine_for(config.engine, config.rewriter is not None, manifest.base_dir)
+    except MissingExtraError:
+        return []
+    except PlanError as error:
+        return [replace(problem, where=where) for problem in error.problems]
+    except UserError as error:
+        return [Problem(str(error), where=where, key="optimize.engine")]
+    return []
 
 
 def _strategy_problems(manifest: RunManifest) -> list[Problem]:

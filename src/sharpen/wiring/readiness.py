@@ -11,7 +11,7 @@ from sharpen.config.files import display
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.settings import api_key
 from sharpen.config.targets import LocalTarget, OpenAITarget, PluginTarget, TargetConfig
-from sharpen.errors import OfflineError, PlanError, Problem, UserError
+from sharpen.errors import MissingExtraError, OfflineError, PlanError, Problem, UserError
 from sharpen.targets.local_only import refuse_elsewhere
 
 
@@ -34,6 +34,7 @@ def check_readiness(manifest: RunManifest, cases: Collection[Case]) -> Readiness
         in_environment = isinstance(target, OpenAITarget) or (isinstance(target, LocalTarget) and target.model is None)
         found = [_placed(problem, where, key) for problem in _of_target(target, manifest)]
         (warnings if in_environment else errors).extend(found)
+    warnings += [_placed(problem, where) for problem in _of_engine(manifest)]
     return Readiness(tuple(dict.fromkeys(errors)), tuple(dict.fromkeys(warnings)))
 
 
@@ -66,6 +67,21 @@ def _of_assertions(manifest: RunManifest, cases: Collection[Case]) -> Iterator[P
             grader.prepare(assertions, place)
         except PlanError as error:
             yield from error.problems
+
+
+def _of_engine(manifest: RunManifest) -> Iterator[Problem]:
+    """The package of another search engine that is not installed here."""
+    config = manifest.optimize
+    if config.engine == RunManifest.model_fields["optimize"].default.engine:
+        return  # ours: that spares importing the optimizer
+    from sharpen.optimizer.engines.registry import engine_for
+
+    try:
+        engine_for(config.engine, config.rewriter is not None, manifest.base_dir)
+    except MissingExtraError as error:
+        yield Problem(str(error), key="optimize.engine")
+    except UserError:  # told with the plan's mistakes
+        return
 
 
 def _targets(manifest: RunManifest, cases: Collection[Case]) -> Iterator[tuple[str, TargetConfig]]:

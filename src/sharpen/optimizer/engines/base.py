@@ -105,9 +105,13 @@ class SearchContext:
 
 
 class SearchEngine(ABC):
-    """One way of searching for a better prompt. It finds; the proof decides."""
+    """One way of searching for a better prompt. It finds; the proof decides.
+
+    ``needs_rewriter``: it cannot work without the plan's ``optimize.rewriter``.
+    """
 
     name: ClassVar[str]
+    needs_rewriter: ClassVar[bool] = False
 
     @abstractmethod
     async def search(self, context: SearchContext) -> Found:

@@ -6,19 +6,29 @@ from importlib import import_module
 from pathlib import Path
 
 from sharpen.config.references import load_reference
-from sharpen.errors import PlanError, Problem, UnknownNameError
+from sharpen.errors import PlanError, Problem, UnknownNameError, UserError
 from sharpen.optimizer.engines.base import SearchEngine
 
 ENGINES = {
     "race": "sharpen.optimizer.engines.race:RaceEngine",
+    "gepa": "sharpen.optimizer.engines.gepa:GepaEngine",
 }
 DEFAULT = "race"
+
+
+def engine_for(name: str, has_rewriter: bool, base_dir: Path | None = None) -> SearchEngine:
+    """``build_engine``. Raises ``UserError`` as well when it needs a rewriter and the plan names none."""
+    engine = build_engine(name, base_dir)
+    if engine.needs_rewriter and not has_rewriter:
+        raise UserError(f"engine {name!r} needs a model that rewrites: add optimize.rewriter to the plan")
+    return engine
 
 
 def build_engine(name: str = DEFAULT, base_dir: Path | None = None) -> SearchEngine:
     """The engine called ``name``, or the class that ``module:Class`` names.
 
-    Raises ``UnknownNameError`` with the names there are, ``PlanError`` for a reference that leads nowhere.
+    Raises ``UnknownNameError`` with the names there are, ``PlanError`` for a reference that leads nowhere,
+    ``MissingExtraError`` when the engine's package is not installed.
     """
     if ":" in name:
         found = load_reference(name, base_dir, key="optimize.engine")

@@ -1,0 +1,87 @@
+"""Lets a blocking search in a thread of its own ask the event loop that waits for it.
+
+::
+
+    async def search(self, context):
+        async with Bridge() as bridge:
+            await bridge.run(lambda: optimize(evaluate=lambda batch: bridge.call(trials.outcomes(batch))))
+
+What sharpen raises on purpose ends the search at once, through whatever ``except Exception`` the other side has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sharpen.errors import SharpenError
+from sharpen.targets.threads import DaemonThreads
+
+T = TypeVar("T")
+
+
+class SearchOver(BaseException):
+    """Ends a search from within; ``reason`` is what is raised then (None: nothing, it has simply had its share)."""
+
+    def __init__(self, reason: SharpenError | None = None) -> None:
+        self.reason = reason
+        super().__init__(str(reason or "the search has had its share"))
+
+
+class Bridge:
+    """One search's way back to the event loop. Open it on the loop, ``call`` from the thread."""
+
+    def __init__(self) -> None:
+        self._threads = DaemonThreads("sharpen-search")
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._open = True
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """End what is under way; a thread that goes on all the same is refused with its next call."""
+        self._open = False
+        for task in self._tasks:
+            task.cancel()
+        self._threads.close()
+
+    async def run(self, function: Callable[[], T]) -> T | None:
+        """The result of ``function``, called in a thread; None when the search had had its share before."""
+        try:
+            result: T = await self._threads.run(function)
+        except SearchOver as over:
+            if over.reason is not None:
+                raise over.reason from None
+            return None
+        return result
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """From the thread: the result of a coroutine, which runs on the event loop. Raises ``SearchOver``."""
+        try:
+            return asyncio.run_coroutine_threadsafe(self._guarded(coroutine), self._loop).result()
+        except SharpenError as reason:
+            raise SearchOver(reason) from reason
+        except asyncio.CancelledError:
+            raise SearchOver from None
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+            coroutine.close()
+            raise SearchOver from None  # nobody waits for this search any more
+
+    async def _guarded(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if not self._open:
+            coroutine.close()
+            raise asyncio.CancelledError
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        try:
+            return await task
+        finally:
+            self._tasks.discard(task)

@@ -1,0 +1,99 @@
+"""Which engine a plan may name, and what is told when it cannot be had."""
+
+import builtins
+import json
+
+import pytest
+
+from sharpen.cli.main import _guarded as main
+from sharpen.errors import MissingExtraError, PlanError
+from sharpen.optimizer.engines.registry import engine_for
+from sharpen.wiring.plans import estimates, load_plan
+
+PLAN = """\
+workflow_id: w
+prompt: {user: "Say {{ x }}"}
+target: {kind: scripted, default: {output: a}}
+dataset: [%s]
+assertions: [{type: equals, value: a}]
+optimize: {engine: %s}
+"""
+REWRITER = "--set=optimize.rewriter={kind: scripted, default: {output: b}}"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    def write(engine):
+        cases = ", ".join(f"{{vars: {{x: {number}}}}}" for number in range(60))
+        path = tmp_path / "plan.yaml"
+        path.write_text(PLAN % (cases, engine))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def without_gepa(monkeypatch):
+    really = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name.partition(".")[0] == "gepa":
+            raise ModuleNotFoundError("No module named 'gepa'", name="gepa")
+        return really(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+def test_a_wrong_name_says_which_would_be_right(plan):
+    with pytest.raises(PlanError, match=r"plan.yaml:6: optimize.engine: unknown engine 'gpea'; did you mean 'gepa'\?"):
+        load_plan(plan("gpea"))
+    with pytest.raises(PlanError, match=r"optimize.engine: cannot import 'nowhere'"):
+        load_plan(plan("nowhere:Engine"))
+    with pytest.raises(PlanError, match=r"optimize.engine: 'json:dumps' is .*expected a subclass of .*SearchEngine"):
+        load_plan(plan("json:dumps"))
+
+
+def test_an_engine_that_rewrites_needs_a_rewriter(plan):
+    pytest.importorskip("gepa")
+    with pytest.raises(PlanError, match=r"optimize.engine: engine 'gepa' needs a model that rewrites: add optimize.re"):
+        load_plan(plan("gepa"))
+    assert load_plan(plan("gepa"), [REWRITER.removeprefix("--set=")]).manifest.optimize.engine == "gepa"
+
+
+def test_a_class_of_the_users_own_is_found_beside_the_plan(plan, tmp_path):
+    (tmp_path / "my_engine_beside.py").write_text(
+        "from sharpen.optimizer.engines.base import Found, SearchEngine\n"
+        "class Mine(SearchEngine):\n"
+        "    name = 'mine'\n"
+        "    async def search(self, context):\n"
+        "        return Found()\n"
+    )
+    load_plan(plan("my_engine_beside:Mine"))
+    assert engine_for("my_engine_beside:Mine", has_rewriter=False, base_dir=tmp_path).name == "mine"
+
+
+def test_a_missing_package_is_named_with_its_extra_and_hinders_optimize_alone(plan, without_gepa, tmp_path, capsys):
+    path = plan("gepa")
+    with pytest.raises(
+        MissingExtraError, match=r"engine 'gepa' needs an optional package: pip install 'sharpen\[gepa\]'"
+    ):
+        engine_for("gepa", has_rewriter=True)
+    loaded = load_plan(path, [REWRITER.removeprefix("--set=")])
+    assert any("sharpen[gepa]" in str(warning) for warning in estimates(loaded)[1])
+    store = f"--store=sqlite:///{tmp_path}/s.db"
+    assert main(["run", str(path), REWRITER, store, "--quiet"]) in (0, 1)
+    capsys.readouterr()
+    assert main(["optimize", str(path), REWRITER, store]) == 2
+    error = capsys.readouterr().err
+    assert "pip install 'sharpen[gepa]'" in error
+    assert "Traceback" not in error
+
+
+def test_check_tells_the_engine(plan, capsys):
+    pytest.importorskip("gepa")
+    assert main(["check", str(plan("gepa")), REWRITER]) == 0
+    assert "(engine gepa)" in capsys.readouterr().out
+    assert main(["check", str(plan("gepa")), REWRITER, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["optimize"]["engine"] == "gepa"
+    assert main(["check", str(plan("race"))]) == 0
+    assert "engine" not in capsys.readouterr().out
