@@ -16,7 +16,7 @@ from sharpen.config.files import display, read_text
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.overrides import apply, parse_override
 from sharpen.config.targets import LocalTarget, OpenAITarget, Price, ScriptedTarget, TargetConfig
-from sharpen.errors import PlanError, Problem, UserError
+from sharpen.errors import MissingExtraError, PlanError, Problem, UserError
 from sharpen.targets.local_only import local_only
 from sharpen.wiring.readiness import check_readiness, targets_elsewhere
 
