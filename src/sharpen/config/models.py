@@ -172,13 +172,13 @@ class SplitConfig(PlanPart):
 class OptimizeConfig(PlanPart):
     """How candidates are searched and proved."""
 
-    strategies: tuple[str, ...] = Field(
-        default=("auto",),
     engine: str = Field(
         default="race",
         min_length=1,
         description="What searches: `race` (ours), `gepa` (extra `gepa`), or a class of yours, `module:Class`.",
     )
+    strategies: tuple[str, ...] = Field(
+        default=("auto",),
         min_length=1,
         description="Strategies to try, in order (one or a list). `auto`: what the decision suggests first.",
     )
