@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,10 +15,14 @@ from sharpen.config.models import Case, RunManifest
 from sharpen.config.prompts import PromptTemplate
 from sharpen.errors import ErrorKind, NoTasksError, RunAborted, TooFewCasesError
 from sharpen.executor.models import RunExecutionResult, RunStatus, TaskError, TaskResult, TaskStatus
-from sharpen.optimizer.models import OptimizationOutcome
+from sharpen.optimizer.models import OptimizationOutcome, PromptAnalysis
 from sharpen.optimizer.optimizer_service import OptimizerService
+from sharpen.optimizer.patterns.models import ErrorPatterns
 from sharpen.optimizer.ports import SpendMeter
 from sharpen.optimizer.proof.memory_ledger import MemoryLedger
+from sharpen.optimizer.recommending.features import features_of
+from sharpen.optimizer.recommending.models import Recommendation
+from sharpen.optimizer.recommending.recommender import by_the_rules
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import analyze_plan, api_of, optimize, prompt_of, tell
 from sharpen.versions.version_manager import VersionManager
@@ -51,11 +56,13 @@ class Bench(SpendMeter):
         self.service = OptimizerService(ScoringRules.of(plan.rules))
         self.versions = VersionManager()
         self.keeping = nullcontext
+        self.recommend = partial(self.recommended, plan)
         self.meter = self
         self.rewrite = None
         self.holdout = MemoryLedger()
         self.plan, self.passes, self.max_calls = plan, passes, max_calls
         self.purposes: list[str] = []
+        self.learned: tuple[str, ...] = ()
         self.calls = 0
         self.aborts_at: str | None = None
 
@@ -67,6 +74,14 @@ class Bench(SpendMeter):
 
     def spent(self) -> tuple[int, float | None]:
         return 10 * self.calls, None
+
+    def recommended(
+        self, plan: RunManifest, rules: Sequence[str], analysis: PromptAnalysis, patterns: ErrorPatterns | None
+    ) -> Recommendation:
+        """The order of the rules, or ``learned`` by who sets it."""
+        known = features_of(analysis, patterns, measured=True, target=plan.target.kind)
+        found = by_the_rules(known, rules, "nothing to learn from")
+        return found.model_copy(update={"order": self.learned}) if self.learned else found
 
     async def execute(
         self, prompt: PromptTemplate | None, case_ids: Sequence[str] | None, purpose: str

@@ -18,7 +18,7 @@ from sharpen.errors import RunAborted
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.optimizer.analysis.analyzer import LintContext
 from sharpen.optimizer.engine import SearchOutcome
-from sharpen.optimizer.error_patterns import ErrorPatterns, learning_patterns
+from sharpen.optimizer.error_patterns import ErrorPatterns, learning_patterns, strategies_for
 from sharpen.optimizer.looks import joined
 from sharpen.optimizer.models import (
     Decision,
@@ -34,10 +34,15 @@ from sharpen.optimizer.outcomes import outcomes_of
 from sharpen.optimizer.planning import SearchPlan, plan_search
 from sharpen.optimizer.ports import CaseOutcome, HoldoutLedger, LabelledCase, Purpose, RewritePrompt, SpendMeter
 from sharpen.optimizer.proposals import Measurement
+from sharpen.optimizer.recommending.models import Recommendation
+from sharpen.optimizer.strategies.registry import AUTO, expand
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.newer import newer_than
 from sharpen.versions.provenance import Provenance, provenance_of
 from sharpen.versions.version_manager import VersionManager
+
+Recommend = Callable[[Sequence[str], PromptAnalysis, ErrorPatterns | None], Recommendation]
+"""(the strategies in the order of the rules, the prompt's analysis, what fails on train and dev) → what to do."""
 
 
 class Workbench(Protocol):
@@ -51,6 +56,11 @@ class Workbench(Protocol):
     meter: SpendMeter
     rewrite: RewritePrompt | None
     holdout: HoldoutLedger
+
+    @property
+    def recommend(self) -> Recommend:
+        """Asks earlier searches in which order to try what ``auto`` stands for."""
+        ...
 
     @property
     def keeping(self) -> Callable[[], AbstractContextManager[object]]:
@@ -161,6 +171,9 @@ async def _improve(
             stopped.append(run.stop_reason)
         return outcomes_of(run.task_results, case_ids)
 
+    promising, has_rewriter = strategies_for(patterns), bench.rewrite is not None
+    rules = expand((AUTO,), story.decision.strategy, has_rewriter, promising)
+    recommendation = bench.recommend(rules, story.analysis, patterns)
     measurement = Measurement(
         cases=cases,
         baseline=_by_case(story.result),
@@ -176,9 +189,14 @@ async def _improve(
         supplied=manifest.optimize.candidates,
         account=account,
         patterns=patterns,
+        learned=recommendation.order,
     )
     search = await bench.service.search(seed, story.analysis, story.decision.strategy, config, measurement)
-    found: dict[str, Any] = {"candidates": search.candidates, "stop_reason": next(iter(stopped), search.stop_reason)}
+    found: dict[str, Any] = {
+        "candidates": search.candidates,
+        "stop_reason": next(iter(stopped), search.stop_reason),
+        "recommendation": recommendation,
+    }
     if search.winner is None:
         return found
     result = bench.service.result_of(seed, search, story.decision.strategy)

@@ -192,6 +192,10 @@ class OptimizeConfig(PlanPart):
     budget: Budget = Field(
         default=Budget(max_calls=600), description="What the whole search may spend; left out: 600 calls."
     )
+    learn: bool = Field(
+        default=True,
+        description="Let earlier searches of the store order what `auto` stands for, where a replay shows it helps.",
+    )
     split: SplitConfig = Field(default=SplitConfig(), description="How the cases are divided.")
     alpha: Float = Field(default=0.05, gt=0, lt=1, description="Accepted probability of keeping a change that is none.")
     group: str | None = Field(

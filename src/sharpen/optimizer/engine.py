@@ -12,7 +12,7 @@ from sharpen.config.rules import Thresholds
 from sharpen.errors import BudgetExhausted, ErrorKind
 from sharpen.optimizer.engines.base import Found, SearchContext
 from sharpen.optimizer.engines.registry import engine_for
-from sharpen.optimizer.measures import metrics_of
+from sharpen.optimizer.measures import changed, metrics_of
 from sharpen.optimizer.models import CandidateReport, OptimizationConfig, Prompt, PromptAnalysis, Verification
 from sharpen.optimizer.ports import CaseOutcome, RewritePrompt, SearchObserver
 from sharpen.optimizer.proof.plan import Claim
@@ -151,6 +151,7 @@ def _untried(contenders: Sequence[Contender], winner: Contender | None) -> str |
 
 def _report(contender: Contender, context: SearchContext, winner: Contender | None) -> CandidateReport:
     dev = [contender.outcomes[case_id] for case_id in context.seen_by(contender)]
+    fixed, broken = changed(dev, context.given.baseline)
     status = "unevaluated"
     if contender is winner:
         status = "winner"
@@ -168,6 +169,8 @@ def _report(contender: Contender, context: SearchContext, winner: Contender | No
             "dev": metrics_of(dev) if dev else None,
             "calls": contender.calls,
             "status": status,
+            "fixed": fixed if dev else None,
+            "broken": broken if dev else None,
             "note": context.drops.get(contender.id, "" if dev else "not measured: the budget left no room for it"),
         }
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sharpen.config.rules import Thresholds
 from sharpen.errors import ErrorKind
@@ -20,6 +20,16 @@ def metrics_of(outcomes: Iterable[CaseOutcome]) -> Metrics:
     for outcome in outcomes:
         found.add(outcome)
     return found.metrics()
+
+
+def changed(outcomes: Iterable[CaseOutcome], baseline: Mapping[str, CaseOutcome]) -> tuple[float, float]:
+    """(fixed, broken): pass rate gained and lost over the baseline, each summed over the cases that ran under both."""
+    gains = [
+        outcome.pass_rate - before.pass_rate
+        for outcome in outcomes
+        if outcome.ran and (before := baseline.get(outcome.case_id)) is not None and before.ran
+    ]
+    return math.fsum(gain for gain in gains if gain > 0), math.fsum(-gain for gain in gains if gain < 0)
 
 
 class MetricsFold:

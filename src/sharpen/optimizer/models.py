@@ -12,6 +12,7 @@ from sharpen.config.models import OptimizeConfig
 from sharpen.config.prompts import PromptMessage, PromptTemplate
 from sharpen.executor.models import RATE_TOLERANCE, AwareDatetime, Record, RunExecutionResult, RunStatistics
 from sharpen.optimizer.patterns.models import ErrorPatterns
+from sharpen.optimizer.recommending.models import Recommendation
 
 __all__ = [
     "AnalysisIssue",
@@ -249,7 +250,11 @@ class Metrics(Record):
 
 
 class CandidateReport(Record):
-    """One candidate of a search: where it came from, what it scored on dev, what it cost to know."""
+    """One candidate of a search: where it came from, what it scored on dev, what it cost to know.
+
+    ``fixed`` and ``broken``: of the dev cases it saw, those that it passed and the seed prompt failed, and the reverse
+    (fractions with repeats; None when nothing was measured).
+    """
 
     id: str
     strategy: str
@@ -260,6 +265,8 @@ class CandidateReport(Record):
     calls: int = Field(default=0, ge=0)
     status: Literal["dropped", "finalist", "winner", "unevaluated"] = "unevaluated"
     note: str = ""
+    fixed: float | None = Field(default=None, ge=0)
+    broken: float | None = Field(default=None, ge=0)
 
 
 class PairedCase(Record):
@@ -354,6 +361,7 @@ class OptimizationOutcome(Record):
     ``calls`` counts every attempt made, retries, rewriter and judge calls included; cost in USD (None: unknown).
     ``engine``: what searched.
     ``patterns``: what went wrong with the baseline on train and dev; never on held-out cases, nobody may tune by them.
+    ``recommendation``: in which order the strategies were tried, and what earlier searches had to say to that.
     ``notes``: what a reader should know beside the verdict, a sentence each.
     """
 
@@ -377,5 +385,6 @@ class OptimizationOutcome(Record):
     cost: float | None = Field(default=0.0, ge=0)
     stop_reason: str | None = None
     patterns: ErrorPatterns | None = None
+    recommendation: Recommendation | None = None
     engine: str = "race"
     notes: tuple[str, ...] = ()

@@ -150,10 +150,10 @@ class OptimizerService:
     ) -> SearchOutcome:
         """Search and prove with ``config.strategies``, where ``auto`` tries ``suggested`` first.
 
-        Then those that the failures on train and dev call for, then all others.
+        Then those that the failures on train and dev call for, then all others; or all as earlier searches recommend.
         """
-        promising = strategies_for(measurement.patterns)
-        names = expand(config.strategies, suggested, measurement.rewrite is not None, promising)
+        promising, learned = strategies_for(measurement.patterns), measurement.learned
+        names = expand(config.strategies, suggested, measurement.rewrite is not None, promising, learned)
         return await Engine(measurement, names, config, self.rules, self._observer).run(prompt, analysis)
 
     def result_of(self, prompt: Prompt, outcome: SearchOutcome, suggested: str) -> OptimizationResult:

@@ -28,6 +28,7 @@ class Measurement:
     ``baseline`` holds the seed prompt's outcomes on every case, by case id; ``repeats`` the runs of one case.
     ``account``: the search's page in the ledger of held-out cases (None: nothing is remembered). ``patterns``: what
     went wrong with the seed prompt on train and dev, by which strategies are ordered; these see only train's.
+    ``learned``: in which order earlier searches recommend what ``auto`` stands for (empty: that of the rules).
     """
 
     cases: Sequence[LabelledCase]
@@ -44,6 +45,7 @@ class Measurement:
     supplied: tuple[PromptTemplate, ...] = ()
     account: HoldoutAccount | None = None
     patterns: ErrorPatterns | None = None
+    learned: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from sharpen.executor.models import AwareDatetime, Record, ResultLog, RunExecutionResult, TaskResult
@@ -81,6 +83,14 @@ class OptimizationRepository:
             query = query.where(_TABLE.workflow_id == workflow_id)
         with self._database.read() as connection:
             return tuple(OptimizationSummary.model_validate(dict(row._mapping)) for row in connection.execute(query))
+
+    def documents(self, limit: int) -> tuple[dict[str, Any], ...]:
+        """The newest outcomes as they are stored, for who needs a few fields of many; task results are elsewhere."""
+        newest = select(_TABLE.id).order_by(_TABLE.started_at.desc(), _TABLE.id).limit(limit)
+        with self._database.read() as connection:
+            ids = connection.execute(newest).scalars().all()  # sorted without the documents, which can be large
+            rows = connection.execute(select(_TABLE.outcome).where(_TABLE.id.in_(ids))).scalars()
+            return tuple(rows)
 
 
 def _stored_results(connection: Connection, run: RunExecutionResult) -> tuple[TaskResult, ...]:

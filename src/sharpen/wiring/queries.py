@@ -96,7 +96,11 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
         run_id = story.result.run_id
         patterns = stored_patterns(story.result, store)
         return DecidedStory(plan.manifest.workflow_id, story.decision, story.analysis, story.report, run_id, patterns)
-    plan = load_plan(path, overrides)
+    return decide_plan(load_plan(path, overrides), store)
+
+
+def decide_plan(plan: LoadedPlan, store: Store) -> DecidedStory:
+    """``decide`` for a plan that is loaded."""
     manifest = plan.manifest
     service = OptimizerService(ScoringRules.of(manifest.rules))
     analysis = analyze_plan(manifest, plan.sample)

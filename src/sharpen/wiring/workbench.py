@@ -20,10 +20,12 @@ from sharpen.executor.session import ExecutionSession
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.ports import HoldoutLedger, RewritePrompt, SearchObserver, SpendMeter
 from sharpen.optimizer.scoring_rules import ScoringRules
+from sharpen.pipeline import Recommend
 from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
 from sharpen.versions.version_manager import VersionManager
 from sharpen.wiring.plans import LoadedPlan
+from sharpen.wiring.recommending import Recommender
 from sharpen.wiring.rewriting import Rewriter
 from sharpen.wiring.steps import Steps
 from sharpen.wiring.stored_plans import search_record
@@ -51,6 +53,7 @@ class Bench:
     keeping: Callable[[], AbstractContextManager[object]]
     steps: Steps
     note: Callable[[], None]
+    recommend: Recommend
     noted: bool = False
 
     async def execute(
@@ -147,4 +150,5 @@ async def open_bench(
                 keeping=partial(store.locks.hold, f"versions:{manifest.workflow_id}", wait_s=KEEPING_S),
                 steps=Steps(run_id, session, store, [store.runs.get(run.run_id) for run in earlier]),
                 note=lambda: store.searches.begin(search or search_record(run_id, plan, started_at)),
+                recommend=Recommender(store, manifest, run_id),
             )

@@ -19,7 +19,8 @@ __all__ = ["LintContext", "analyze", "find_issues"]
 def analyze(prompt: Prompt, context: LintContext | None = None) -> PromptAnalysis:
     """Findings in the order of the text, and scores on 0..100 (formula: ``scores``).
 
-    ``metadata`` holds what the efficiency score was computed from (counts of words) and the guessed language.
+    ``metadata`` holds what the efficiency score was computed from (counts of words), the guessed language and
+    how many answers the prompt shows as examples.
     """
     document = Document(prompt, context)
     issues = find_issues(document)
@@ -36,6 +37,7 @@ def analyze(prompt: Prompt, context: LintContext | None = None) -> PromptAnalysi
             "filler_words": measure.filler,
             "repeated_words": measure.repeated,
             "excess_words": measure.excess,
+            "demonstrations": len(document.answers),
             "ignored_rules": sorted(ignored_rules(document)),
         },
     )

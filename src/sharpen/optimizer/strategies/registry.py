@@ -40,10 +40,17 @@ def build_strategy(name: str, base_dir: Path | None = None) -> Strategy:
     return strategy_class()
 
 
-def expand(names: Sequence[str], suggested: str, has_rewriter: bool, promising: Sequence[str] = ()) -> tuple[str, ...]:
+def expand(
+    names: Sequence[str],
+    suggested: str,
+    has_rewriter: bool,
+    promising: Sequence[str] = (),
+    learned: Sequence[str] = (),
+) -> tuple[str, ...]:
     """Strategy names in the order they are tried: ``auto`` is what the decision suggests, then all others.
 
-    Among those, the ``promising`` ones come first: what the error patterns point to.
+    Among those, the ``promising`` ones come first: what the error patterns point to. With ``learned``, ``auto`` is
+    what earlier searches recommend, in that order, and then whatever is left of the rest.
 
     Raises ``UserError`` when ``rewrite`` is asked for by name and the plan names no rewriter.
     """
@@ -52,7 +59,7 @@ def expand(names: Sequence[str], suggested: str, has_rewriter: bool, promising: 
     order: list[str] = []
     for name in names:
         if name == AUTO:
-            order += [suggested, *promising, "demonstrations", "format_focus", *STRATEGIES]
+            order += [*learned, suggested, *promising, "demonstrations", "format_focus", *STRATEGIES]
         else:
             order.append(name)
     return tuple(name for name in dict.fromkeys(order) if name != "rewrite" or has_rewriter)

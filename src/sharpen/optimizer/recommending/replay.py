@@ -1,0 +1,148 @@
+"""Would earlier searches have been ordered better by the recommender than by the rules? What it may do rests on this.
+
+For every search the recommender is asked as if no search of the same workflow had ever been made (leave one workflow
+out); what it would have tried first is compared with what the rules would have, by the gains that were observed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sharpen.optimizer.recommending.evidence import Observation, SearchEvidence
+from sharpen.optimizer.recommending.models import Replay
+from sharpen.optimizer.recommending.ordering import reorder
+from sharpen.optimizer.recommending.posterior import Posterior
+
+LEVEL = 0.95
+"""Of the two-sided interval that must lie above zero before an order is changed."""
+
+MIN_SEARCHES, MIN_WORKFLOWS = 12, 5
+"""Searches with two strategies to choose from, and workflows, below which nothing is trusted whatever they show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One search, replayed: what was put first, and second, by each order."""
+
+    workflow_id: str
+    recommended: tuple[Observation, ...]
+    rules: tuple[Observation, ...]
+    covered: tuple[bool, ...]
+
+    @property
+    def advantage(self) -> float:
+        return self.recommended[0].gain - self.rules[0].gain
+
+    @property
+    def advantage_of_two(self) -> float | None:
+        if len(self.rules) < 3:
+            return None
+        return max(seen.gain for seen in self.recommended[:2]) - max(seen.gain for seen in self.rules[:2])
+
+    @property
+    def variance(self) -> float:
+        """Of the advantage, from the sampling of cases."""
+        first, ruled = self.recommended[0], self.rules[0]
+        return 0.0 if first is ruled else first.variance + ruled.variance
+
+
+def replay(history: Sequence[SearchEvidence]) -> Replay:
+    """The recommender on its own history; deterministic. Workflows count alike, however often they were searched.
+
+    The interval is Student's over the workflows' means; its standard error is never below what the sampling of cases
+    alone leaves open, so that a few equal numbers are no certainty.
+    """
+    choices = choices_of(history)
+    by_workflow: dict[str, list[Choice]] = defaultdict(list)
+    for choice in choices:
+        by_workflow[choice.workflow_id].append(choice)
+    groups = list(by_workflow.values())
+    if not groups:
+        return Replay(searches=0, workflows=0, level=LEVEL)
+    means = [_mean([choice.advantage for choice in group]) for group in groups]
+    sampling = [math.fsum(choice.variance for choice in group) / len(group) ** 2 for group in groups]
+    low, high = _interval(means, math.fsum(sampling) / len(groups) ** 2)
+    of_two = [
+        _mean(found)
+        for group in groups
+        if (found := [choice.advantage_of_two for choice in group if choice.advantage_of_two is not None])
+    ]
+    covered = [inside for choice in choices for inside in choice.covered]
+    return Replay(
+        searches=len(choices),
+        workflows=len(groups),
+        changed=sum(choice.recommended[0] is not choice.rules[0] for choice in choices),
+        recommended=_mean([_mean([choice.recommended[0].gain for choice in group]) for group in groups]),
+        rules=_mean([_mean([choice.rules[0].gain for choice in group]) for group in groups]),
+        best=_mean([_mean([max(seen.gain for seen in choice.rules) for choice in group]) for group in groups]),
+        advantage=_mean(means),
+        low=low,
+        high=high,
+        level=LEVEL,
+        advantage_of_two=_mean(of_two) if of_two else None,
+        covered=sum(covered) / len(covered),
+    )
+
+
+def enough(found: Replay) -> bool:
+    """Whether there is enough to judge by."""
+    return found.searches >= MIN_SEARCHES and found.workflows >= MIN_WORKFLOWS
+
+
+def trusted(found: Replay) -> bool:
+    """Whether the replay excludes harm: enough searches, and the whole interval above zero."""
+    return enough(found) and found.low > 0.0
+
+
+def choices_of(history: Sequence[SearchEvidence]) -> list[Choice]:
+    """One for every search in which at least two strategies were tried."""
+    posterior = Posterior(history)
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, search in enumerate(history):
+        places[search.workflow_id].append(place)
+    choices = []
+    for workflow, mine in places.items():
+        if not any(len(history[place].observations) > 1 for place in mine):
+            continue
+        beliefs = posterior.without(mine)
+        others = {
+            seen.strategy
+            for place, search in enumerate(history)
+            if place not in set(mine)
+            for seen in search.observations
+        }
+        for place in mine:
+            seen = {one.strategy: one for one in history[place].observations}
+            if len(seen) < 2:
+                continue
+            ruled = [name for name in history[place].rules if name in seen]
+            ruled += [name for name in seen if name not in ruled]
+            expected = {name: beliefs[place, name] for name in ruled}
+            order = reorder(ruled, expected, others)
+            choices.append(
+                Choice(
+                    workflow_id=workflow,
+                    recommended=tuple(seen[name] for name in order),
+                    rules=tuple(seen[name] for name in ruled),
+                    covered=tuple(expected[name].low <= seen[name].gain <= expected[name].high for name in ruled),
+                )
+            )
+    return choices
+
+
+def _interval(means: Sequence[float], least_variance: float) -> tuple[float, float]:
+    if len(means) < 2:
+        return -1.0, 1.0  # one workflow says nothing about others
+    from scipy.stats import t
+
+    centre = _mean(means)
+    spread = math.fsum((mean - centre) ** 2 for mean in means) / (len(means) - 1) / len(means)
+    half = float(t.ppf((1 + LEVEL) / 2, len(means) - 1)) * math.sqrt(max(spread, least_variance))
+    return max(-1.0, centre - half), min(1.0, centre + half)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
