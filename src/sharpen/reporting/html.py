@@ -1,22 +1,10 @@
-"""One self-contained HTML file: nothing is requested from anywhere, and nothing that a model wrote can run.
-
-Everything is escaped by the template environment; charts alone arrive as markup, and escape for themselves. The
-content security policy names the hashes of the one style sheet and the one script and forbids all else.
-"""
+"""The pages of a run and of an optimization: what stands in which section."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from typing import Any
-
-import jinja2
-from markupsafe import Markup
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
@@ -26,14 +14,12 @@ from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutio
 from sharpen.optimizer.pareto import pareto_front
 from sharpen.reporting import chart_data, comparison, pattern_tables, time_tables, verdict
 from sharpen.reporting import figures as fig
-from sharpen.reporting.cases import AttemptView, CaseView, case_views
+from sharpen.reporting.cases import CaseView, case_views
 from sharpen.reporting.digest import digest
 from sharpen.reporting.forecast_text import OURS
+from sharpen.reporting.page import made_by, moment, page
 from sharpen.reporting.prompt_diff import diff_prompts
-from sharpen.reporting.text import cut, for_page, one_line
 from sharpen.reporting.time_breakdown import TimeBreakdown
-
-EXCERPT = 400
 
 
 def render_run_html(
@@ -66,7 +52,7 @@ def render_run_html(
     ]
     if statistics.judge.calls:
         facts.append(("Judge", fig.usd(statistics.judge.cost), fig.plural(statistics.judge.calls, "call")))
-    return _page(
+    return page(
         "run.html.j2",
         title=title or f"{result.workflow_id}: run {result.run_id}",
         workflow=result.workflow_id,
@@ -85,7 +71,7 @@ def render_run_html(
             ("time", "Time"),
             ("cases", "Cases"),
         ],
-        footer=[("Run", result.run_id), ("Started", _moment(result.started_at)), *_made_by()],
+        footer=[("Run", result.run_id), ("Started", moment(result.started_at)), *made_by()],
         **_case_filters(found.rows, compared=False),
     )
 
@@ -106,7 +92,7 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
         ("charts", "Measurements", True),
         ("cases", "Cases", True),
     ]
-    return _page(
+    return page(
         "optimization.html.j2",
         title=title or f"{outcome.workflow_id}: optimization {outcome.run_id}",
         workflow=outcome.workflow_id,
@@ -128,7 +114,7 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
         key=("Baseline", "Candidate") if outcome.holdout_run else None,
         sections=[(anchor, name) for anchor, name, there in sections if there],
         splits=[(name, len(ids)) for name, ids in outcome.split.items()],
-        footer=[("Run", outcome.run_id), ("Started", _moment(outcome.started_at)), *_made_by()],
+        footer=[("Run", outcome.run_id), ("Started", moment(outcome.started_at)), *made_by()],
         **_case_filters(rows, compared=outcome.holdout_run is not None),
     )
 
@@ -210,73 +196,3 @@ def _retries(retries: int, cached: int) -> str:
         f"{cached:,} cached" if cached else "",
     ]
     return ", ".join(part for part in parts if part)
-
-
-def _moment(when: datetime) -> str:
-    return when.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
-
-
-def _made_by() -> list[tuple[str, str]]:
-    from sharpen.about import __version__
-
-    return [("Made by sharpen", __version__)]
-
-
-def _said(attempts: Sequence[AttemptView]) -> str:
-    """The first answer in a few words, or why there is none."""
-    if not attempts:
-        return ""
-    first = attempts[0]
-    if first.output is not None:
-        return one_line(first.output.text, 48)
-    return first.failures[0].name.replace("_", " ") if first.failures else first.status.value
-
-
-def _page(template: str, **context: Any) -> str:
-    css, js = _asset("report.css"), _asset("report.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            css=Markup(css),  # noqa: S704 - our own file, no user text in it
-            js=Markup(js),  # noqa: S704 - as above
-            policy=Markup(policy),  # noqa: S704 - hashes and keywords
-            **context,
-        )
-    )
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sharpen.reporting", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=lambda value: for_page(value) if type(value) is str else value,  # every text, wherever it came from
-    )
-    environment.filters |= {
-        "ms": fig.milliseconds,
-        "usd": fig.usd,
-        "count": fig.count,
-        "percent": fig.percent,
-        "plural": fig.plural,
-        "number": lambda value: f"{value:,.4g}",
-        "excerpt": lambda text: cut(text.strip(), EXCERPT)[0] + ("…" if len(text) > EXCERPT else ""),
-        "said": _said,
-    }
-    return environment
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("sharpen.reporting").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
