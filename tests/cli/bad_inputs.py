@@ -425,7 +425,7 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
         Mistake(
             "an unknown kind of store",
             (*RUN, "--store", "oracel://host/db"),
-            "store oracel://host/db: unknown database 'oracel'; expected e.g. sqlite:///path/to/store.db or postgresql+psycopg://user@host/database",
+            "store oracel://host/db: 'oracel' is not supported, only SQLite and PostgreSQL are: sqlite:///path/to/store.db or postgresql://user@host/database",
         ),
         Mistake(
             "a run that does not exist",

@@ -38,8 +38,9 @@ def test_missing_directories_are_made_and_the_name_is_given_back(tmp_path: Path)
         ("store.db", "'store.db' is no store URL; did you mean 'sqlite:///store.db'?"),
         ("", "'' is no store URL"),
         (f"postgresql://me:{SECRET}@host:port/db", "'postgresql://me:***@host:port/db' is no store URL"),
-        (f"mongodb://me:{SECRET}@host/db", "unknown database 'mongodb'; expected e.g. sqlite:///"),
-        (f"oracle+cx_oracle://me:{SECRET}@host/db", "its driver is not installed"),
+        (f"mongodb://me:{SECRET}@host/db", "'mongodb' is not supported, only SQLite and PostgreSQL are: sqlite:///"),
+        (f"mysql://me:{SECRET}@host/db", "'mysql' is not supported, only SQLite and PostgreSQL are: sqlite:///"),
+        (f"postgresql+psycopg2://me:{SECRET}@h/db", "'postgresql+psycopg2' is no driver that sharpen uses; expected"),
         ("sqlite://", "an in-memory database cannot be shared between threads; expected a file"),
         ("sqlite:///:memory:", "an in-memory database cannot be shared"),
     ],
@@ -50,7 +51,20 @@ def test_bad_urls(url: str, said: str) -> None:
 
 @pytest.mark.parametrize("driver", ["sqlite+aiosqlite", "postgresql+asyncpg"])
 def test_an_asynchronous_driver_is_refused(driver: str) -> None:
-    assert f"'{driver}' is an asynchronous driver; expected e.g. sqlite:///" in complaint(f"{driver}:///x.db")
+    assert f"{driver!r} is no driver that sharpen uses; expected e.g. sqlite:///" in complaint(f"{driver}:///x.db")
+
+
+def test_without_the_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert "its driver is not installed" in complaint(f"postgresql://me:{SECRET}@host/db")
+    assert "pip install 'sharpen[postgres]'" in complaint("postgresql://host/db")
+
+
+def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    said = complaint(f"postgresql://me@/db?host={tmp_path}&password={SECRET}")
+    assert f"store postgresql://me@/db?host={tmp_path}&password=***: the database does not answer" in said.replace(
+        "%2F", "/"
+    )
 
 
 def test_an_option_that_the_database_does_not_take(tmp_path: Path) -> None:
@@ -233,6 +247,7 @@ def test_failures_of_any_database_become_store_errors(error: Exception, type_: t
         ("postgresql://me:p@ss:word@host/db", "postgresql://me:***@host/db"),
         ("postgresql://me@host/db", "postgresql://me@host/db"),
         ("sqlite:///a:b@c", "sqlite:///a:b@c"),
+        ("postgresql://host/db?password=x&sslpassword=y&z=1", "postgresql://host/db?password=***&sslpassword=***&z=1"),
     ],
 )
 def test_passwords_are_hidden_even_in_malformed_urls(url: str, hidden: str) -> None:

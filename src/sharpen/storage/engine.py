@@ -4,12 +4,13 @@ Durability on SQLite: a write-ahead log. A transaction of ``write()`` survives `
 power failure when the block ends (``synchronous=FULL``). One of ``write(quick=True)`` survives ``kill -9`` when the
 block ends, and a power failure after the next ``sync()`` (``synchronous=NORMAL`` and see ``disk_sync``): many results
 share one wait for the disk, and the next call need not wait for it. All this as far as the disk keeps what it has
-confirmed. Every other database is durable with each commit, as its server is set up.
+confirmed. PostgreSQL is durable with each commit, as its server is set up.
 Readers see the last commit and never wait for a writer, nor a writer for them.
 """
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,21 +22,35 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 
 from sharpen.errors import StoreError
 from sharpen.storage.disk_sync import WalSync
-from sharpen.storage.failures import BUSY_TIMEOUT_S, StoreUnavailableError, hide_password, translated
+from sharpen.storage.failures import BUSY_TIMEOUT_S, StoreUnavailableError, hide_password, is_crowded, translated
 from sharpen.storage.raw import execute_raw
 
-EXAMPLES = "sqlite:///path/to/store.db or postgresql+psycopg://user@host/database"
+EXAMPLES = "sqlite:///path/to/store.db or postgresql://user@host/database"
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",  # as hosting companies write it
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_POSTGRESQL: dict[str, Any] = {
+    "isolation_level": "READ COMMITTED",  # whatever the server's default: a writer must see what it waited for
+    "pool_pre_ping": True,  # a run of hours outlives idle connections
+    "pool_size": 4,
+    "max_overflow": 8,
+}
+_SNAPSHOT: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 class Database:
-    """Transactions on one engine. ``name`` is the URL as users may see it: without its password.
+    """Transactions on one engine. ``name`` is the URL as its user wrote it, without its password.
 
     ``file`` is that of an SQLite database with a write-ahead log, None for any other.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, name: str) -> None:
         self.engine = engine
-        self.name = engine.url.render_as_string(hide_password=True)
+        self.name = name
         self.file: Path | None = None
         self._log: WalSync | None = None
 
@@ -43,8 +58,11 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the store. Raises ``StoreError``, for an unreadable record too."""
         try:
-            with translated(self.name), self.engine.connect() as connection, connection.begin():
-                yield connection
+            with translated(self.name), self._connect() as connection:
+                if self.engine.dialect.name == "postgresql":  # SQLite's transactions are like that by themselves
+                    connection = connection.execution_options(**_SNAPSHOT)
+                with connection.begin():
+                    yield connection
         except ValueError as error:  # no JSON, or a record that its model rejects: altered by other hands
             said = " ".join(str(error).split())
             raise StoreError(f"store {self.name} holds a record that cannot be understood: {said}") from error
@@ -57,10 +75,21 @@ class Database:
         once: a lock that is taken over later can fail without waiting. Raises ``StoreError``.
         """
         synchronous = "NORMAL" if quick and self._log else "FULL"
-        with translated(self.name), self.engine.connect() as connection:
+        with translated(self.name), self._connect() as connection:
             connection = connection.execution_options(sharpen_write=synchronous)
             with connection.begin():
                 yield connection
+
+    def _connect(self) -> Connection:
+        """A connection; waited for while a server has none to give, as one waits for SQLite's lock."""
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                return self.engine.connect()
+            except exc.OperationalError as error:
+                if not is_crowded(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.05, 0.2))
 
     def sync(self) -> None:
         """Return when every commit so far would survive a power failure. Raises ``StoreUnavailableError``."""
@@ -90,10 +119,10 @@ def connect(url: str) -> Database:
 
     Raises ``StoreError`` for a malformed URL, an unknown scheme, a missing driver, an unusable path or file.
     """
-    parsed = _parse(url)
-    database = Database(_create_engine(parsed))
+    parsed, name = _parse(url)
+    database = Database(_create_engine(parsed, name), name)
     if database.engine.dialect.name == "sqlite":
-        _prepare_file(parsed)
+        _prepare_file(parsed, name)
         _configure_sqlite(database.engine)
         try:
             if file := _switch_to_wal(database):
@@ -104,16 +133,22 @@ def connect(url: str) -> Database:
     return database
 
 
-def _parse(url: str) -> URL:
+def _parse(url: str) -> tuple[URL, str]:
+    """The URL with its driver, and what users call it. Raises ``StoreError`` for what is no URL, or not supported."""
     try:
-        return make_url(url)
+        parsed = make_url(url)
     except (exc.ArgumentError, ValueError):  # ValueError: a port that is no number
         meant = f"did you mean {f'sqlite:///{url}'!r}?" if url and "://" not in url else f"expected e.g. {EXAMPLES}"
         raise StoreError(f"{hide_password(url)!r} is no store URL; {meant}") from None
+    name, driver = hide_password(parsed.render_as_string(hide_password=True)), parsed.drivername
+    if driver not in _DRIVERS:
+        if (kind := parsed.get_backend_name()) in _DRIVERS:
+            raise StoreError(f"store {name}: {driver!r} is no driver that sharpen uses; expected e.g. {EXAMPLES}")
+        raise StoreError(f"store {name}: {kind!r} is not supported, only SQLite and PostgreSQL are: {EXAMPLES}")
+    return parsed.set(drivername=_DRIVERS[driver]), name
 
 
-def _prepare_file(url: URL) -> None:
-    name = url.render_as_string(hide_password=True)
+def _prepare_file(url: URL, name: str) -> None:
     if not url.database or url.database == ":memory:" or url.query.get("mode") == "memory":
         raise StoreError(
             f"store {name}: an in-memory database cannot be shared between threads; expected a file: {EXAMPLES}"
@@ -133,20 +168,13 @@ def _prepare_file(url: URL) -> None:
         ) from error
 
 
-def _create_engine(url: URL) -> Engine:
-    name = url.render_as_string(hide_password=True)
-    options: dict[str, Any] = {}
-    if url.get_backend_name() == "sqlite":
-        options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+def _create_engine(url: URL, name: str) -> Engine:
+    options = {"connect_args": {"timeout": BUSY_TIMEOUT_S}} if url.get_backend_name() == "sqlite" else _POSTGRESQL
     try:
-        if url.get_dialect().is_async:
-            raise StoreError(f"store {name}: {url.drivername!r} is an asynchronous driver; expected e.g. {EXAMPLES}")
         return create_engine(url, **options)
-    except exc.NoSuchModuleError:
-        raise StoreError(f"store {name}: unknown database {url.drivername!r}; expected e.g. {EXAMPLES}") from None
     except ImportError as error:
         raise StoreError(
-            f"store {name}: its driver is not installed ({error}); install it, e.g. pip install psycopg[binary]"
+            f"store {name}: its driver is not installed ({error}); install it: pip install 'sharpen[postgres]'"
         ) from error
     except (exc.ArgumentError, ValueError, TypeError) as error:  # options after the question mark
         raise StoreError(f"store {name}: {error}") from error

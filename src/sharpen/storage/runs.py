@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, select, union_all, update
 
 from sharpen.config.prompts import PromptTemplate
 from sharpen.errors import StoreError
@@ -38,15 +39,12 @@ class RunRepository:
         workflow_id: str | None = None,
         limit: int | None = 50,
         *,
-        purpose: str | None = None,
+        purpose: str | Sequence[str] | None = None,
         parent_run_id: str | None = None,
+        status: Sequence[RunStatus] | None = None,
     ) -> tuple[RunSummary, ...]:
-        """Runs, newest first; at most ``limit`` of them (None: all)."""
-        query = select(*_SUMMARY).order_by(_RUNS.started_at.desc(), _RUNS.id.desc()).limit(limit)
-        wanted = {_RUNS.workflow_id: workflow_id, _RUNS.purpose: purpose, _RUNS.parent_run_id: parent_run_id}
-        for column, value in wanted.items():
-            if value is not None:
-                query = query.where(column == value)
+        """Runs, newest first; at most ``limit`` of them (None: all). ``purpose`` and ``status``: one of those."""
+        query = list_query(workflow_id, limit, purpose, parent_run_id, status)
         with self._database.read() as connection:
             return tuple(RunSummary.model_validate(dict(row._mapping)) for row in connection.execute(query))
 
@@ -94,6 +92,32 @@ class RunRepository:
                 stop_reason=run.stop_reason if run.finished_at else f"{number} of {total} results were saved",
                 metadata=run._mapping["metadata"],
             )
+
+
+def list_query(
+    workflow_id: str | None,
+    limit: int | None,
+    purpose: str | Sequence[str] | None = None,
+    parent_run_id: str | None = None,
+    status: Sequence[RunStatus] | None = None,
+) -> Select[Any]:
+    """The rows of ``RunRepository.list``.
+
+    Of each purpose the newest are read by their index and put together: one condition for several purposes would have
+    the database sort all of them, or go through thousands of a search's runs to find fifty of the user's.
+    """
+    purposes = (purpose,) if isinstance(purpose, str) or purpose is None else purpose
+    every = []
+    for kind in purposes:
+        wanted = {_RUNS.workflow_id: workflow_id, _RUNS.purpose: kind, _RUNS.parent_run_id: parent_run_id}
+        query = select(_RUNS.id, _RUNS.started_at).where(
+            *(c == value for c, value in wanted.items() if value is not None)
+        )
+        query = query if status is None else query.where(_RUNS.status.in_([wanted.value for wanted in status]))
+        every.append(query.order_by(_RUNS.started_at.desc(), _RUNS.id.desc()).limit(limit))
+    found = (every[0] if len(every) == 1 else union_all(*(select(one.subquery()) for one in every))).subquery()
+    newest = select(*_SUMMARY).join(found, found.c.id == _RUNS.id)
+    return newest.order_by(found.c.started_at.desc(), found.c.id.desc()).limit(limit)
 
 
 def begin_run(connection: Connection, start: RunStart) -> int:

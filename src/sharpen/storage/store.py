@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +14,7 @@ from sharpen.storage.engine import Database, connect
 from sharpen.storage.history import HistoryRepository
 from sharpen.storage.holdouts import HoldoutRepository
 from sharpen.storage.locks import LockRepository
-from sharpen.storage.migrate import ensure_current
+from sharpen.storage.migrate import Upgrade, ensure_current
 from sharpen.storage.optimizations import OptimizationRepository
 from sharpen.storage.ownership import Ownership
 from sharpen.storage.prompts import PromptRepository
@@ -34,7 +34,7 @@ class Store:
     """One repository for each kind of thing, and a sink for running runs. Close it, or use it as a context manager.
 
     The repositories' methods block (a few milliseconds); the sink and ``responses`` are for event loops. All of it
-    may be used from several threads, and one SQLite file by several processes at once.
+    may be used from several threads, and one store by several processes at once.
     """
 
     def __init__(self, database: Database) -> None:
@@ -56,14 +56,16 @@ class Store:
         self.locks = LockRepository(database, self._ownership)
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """Open ``sqlite:///path`` or another SQLAlchemy URL; a new store is created, an older one upgraded.
+    def open(cls, url: str, *, on_upgrade: Callable[[Upgrade], None] | None = None) -> Self:
+        """Open ``sqlite:///path`` or ``postgresql://user@host/database``; a new store is created.
 
+        An older SQLite store is upgraded, after a copy was put beside it (``on_upgrade`` hears of it); an older one on
+        a server is refused: ``sharpen store upgrade`` is for that.
         Raises ``StoreError`` that says what is wrong with the URL, the path, the file or the schema.
         """
         database = connect(url)
         try:
-            ensure_current(database)
+            ensure_current(database, on_upgrade)
             recover(database)
         except BaseException:
             database.close()

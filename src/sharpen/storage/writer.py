@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,8 +15,10 @@ from sqlalchemy import Connection
 from sharpen.storage.batching import Batcher
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
-from sharpen.storage.failures import StoreUnavailableError
+from sharpen.storage.failures import StoreConflictError, StoreUnavailableError
 from sharpen.storage.journal import Journal
+
+_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +163,16 @@ class Writer:
             return error
 
     def _together(self, works: Sequence[Work]) -> list[Any]:
-        with self._database.write(quick=True) as connection:
-            return _apply(connection, works)
+        """In one transaction, done again when it had to give way to another process's."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self._database.write(quick=True) as connection:
+                    return _apply(connection, works)
+            except StoreConflictError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        raise AssertionError("unreachable")
 
 
 def _nothing(_: Connection) -> None:

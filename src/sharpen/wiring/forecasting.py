@@ -89,8 +89,9 @@ def _existing_store(manifest: RunManifest, url: str | None) -> Store | None:
     if not found.startswith(SQLITE) or not path or path.startswith((":", "file:")) or not Path(path).is_file():
         return None
     from sharpen.storage.store import Store
+    from sharpen.wiring.stores import tell_upgrade
 
-    return Store.open(found)
+    return Store.open(found, on_upgrade=tell_upgrade)
 
 
 def _placed(short: tuple[Shortage, ...], manifest: RunManifest) -> list[Problem]:

@@ -10,6 +10,7 @@ from sharpen.storage.store import Store
 from sharpen.wiring.stores import store_option
 
 UNDER_WAY = "under way"
+_UNFINISHED = tuple(status for status in RunStatus if status is not RunStatus.COMPLETED)
 _LIMIT = re.compile(r"\((max_\w+)\)")
 
 
@@ -38,8 +39,7 @@ def resumables(store: Store) -> tuple[Resumable, ...]:
             stop_reason=run.stop_reason,
             command=f"sharpen resume {run.run_id}{option}",
         )
-        for run in store.runs.list(limit=None, purpose="run")
-        if run.status is not RunStatus.COMPLETED
+        for run in store.runs.list(limit=None, purpose="run", status=_UNFINISHED)
     ]
     for search in store.searches.list():
         stopped = [run for run in store.runs.list(limit=None, parent_run_id=search.id) if run.stop_reason]

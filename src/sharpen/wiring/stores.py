@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from sharpen.config.settings import store_url
 from sharpen.errors import StoreError, UnknownNameError, UserError
 from sharpen.storage.failures import hide_password
+from sharpen.storage.migrate import Upgrade
 from sharpen.storage.store import Store
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.ports import AliasMove
@@ -24,25 +26,31 @@ def open_store(url: str | None = None, plan: Path | None = None) -> Store:
     Without a plan nothing is created: a file that is not there is an error that says how to name one.
     """
     if plan is not None:
-        return Store.open(store_url(plan.parent, url))
+        return Store.open(store_url(plan.parent, url), on_upgrade=tell_upgrade)
     found = store_url(Path(), url)
     if not _may_exist(found):
         if found == store_url(Path(), environ={}):
             here = str(Path().absolute())
             raise StoreError(f"no store in {here!r}; expected --store URL, or to be where the plan is")
         raise StoreError(f"there is no store {found!r}; expected one that `sharpen run PLAN --store URL` made")
-    return Store.open(found)
+    return Store.open(found, on_upgrade=tell_upgrade)
 
 
 def create_store(url: str | None = None) -> Store:
     """The store that ``open_store`` would open, made if it is not there."""
-    return Store.open(store_url(Path(), url))
+    return Store.open(store_url(Path(), url), on_upgrade=tell_upgrade)
 
 
 def find_store(url: str | None = None) -> Store | None:
     """The store as ``open_store`` finds it; None when none was named and none is here, which a list shows as empty."""
     here = store_url(Path(), environ={})
     return None if store_url(Path(), url) == here and not _may_exist(here) else open_store(url)
+
+
+def tell_upgrade(done: Upgrade) -> None:
+    """Whoever opens a store of an older sharpen hears what became of it, on stderr."""
+    kept = f"; as it was before: {done.backup}" if done.backup else ""
+    sys.stderr.write(f"note: the store was upgraded from schema {done.before} to {done.after}{kept}\n")
 
 
 def _may_exist(url: str) -> bool:
