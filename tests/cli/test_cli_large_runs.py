@@ -92,14 +92,15 @@ def test_large_runs_are_compared_case_by_case(cli: Cli, large: str) -> None:
     other = _run(cli, repeats, target={"kind": "scripted", "rules": rules, "default": {"output": "no idea"}})
     found = cli("compare", large, other, "--json").json
     assert (len(found["fixed"]), len(found["broken"]), len(found["still_failing"])) == (30, 30, 30)
-    assert found["differences"] == ["target or its parameters"]
-    assert found["comparison"]["holdout_cases"] == CASES == len(found["comparison"]["pairs"])
+    assert {item["aspect"] for item in found["differences"]} == {"model"}
+    assert found["data"]["paired"] == CASES == found["metrics"][0]["cases"]
     cli.write("cases.jsonl", routing_cases(CASES + 1)[1:])
     cli("run", "plan.yaml", "--quiet")
     newest = cli("runs", "list", "--json").json["runs"][0]["run_id"]
     found = cli("compare", large, newest, "--json").json
-    assert found["differences"] == ["target or its parameters", "cases"]
-    assert found["comparison"]["holdout_cases"] == CASES - 1
+    assert {item["aspect"] for item in found["differences"]} == {"model", "data set"}
+    assert found["data"]["paired"] == CASES - 1
+    assert (found["data"]["only_first_ids"], found["data"]["only_second_ids"]) == (["case-00"], ["case-90"])
 
 
 def test_a_run_that_was_killed_can_be_looked_at(cli: Cli, large: str) -> None:

@@ -240,9 +240,12 @@ def test_compare_tells_what_was_fixed_and_what_differs(cli: Cli) -> None:
     assert found.json["fixed"] == ["case-00", "case-03"]
     assert found.json["broken"] == []
     assert len(found.json["still_failing"]) == 4
-    assert found.json["differences"] == ["target or its parameters"]
+    assert {item["aspect"] for item in found.json["differences"]} == {"model"}
+    success = found.json["metrics"][0]
+    assert (success["name"], success["test"], success["p_value"]) == ("success_rate", "exact McNemar", 0.5)
     text = cli("compare", first, second).out
-    assert "6 shared cases: 2 fixed, 0 broken, 4 still failing (exact McNemar p = 0.5)" in text
+    assert text.startswith("! Not only the prompt: these runs are not alike\n    model: ")
+    assert "6 cases paired: 2 fixed, 0 broken, 4 still failing." in text
     assert cli("compare", first, second, "--quiet").out == ""
 
 

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, QuietOption, StoreOption
+from sharpen.cli.options import JsonOption, OutputOption, QuietOption, StoreOption
+
+
+class FailOn(StrEnum):
+    """What makes the exit code 1; ``regression``: a metric is worse beyond chance; ``broken``: a case is, too."""
+
+    REGRESSION = "regression"
+    BROKEN = "broken"
 
 
 def command(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="The earlier run.")],
-    second: Annotated[str, typer.Argument(metavar="RUN", help="The later run.")],
+    first: Annotated[
+        str, typer.Argument(metavar="FIRST", help="The earlier run: its id, or WORKFLOW@VERSION (or @ALIAS).")
+    ],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="The later run, named in the same way.")],
+    alpha: Annotated[
+        float, typer.Option("--alpha", min=0.0001, max=0.5, help="Chance of calling any metric changed that is not.")
+    ] = 0.05,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(
+            "--fail-on",
+            help="Exit code 1 for a 'regression' (some metric is worse beyond chance), or for that and any case "
+            "'broken'. Left out: 0.",
+            show_default=False,
+        ),
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    output: OutputOption = None,
 ) -> None:
-    """Compare two runs on the cases they share: fixed, broken, success, latency, tokens and cost."""
+    """Compare two runs, paired by case: what else differs, which metrics changed beyond chance, which cases by name.
+
+    A flaky case is never called fixed or broken for one flip. Of two versions the newest runs that were made alike
+    are compared.
+    """
     from sharpen import wiring
     from sharpen.cli import show
 
+    outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened:
-        comparison = wiring.compare_runs(first, second, opened)
-    show.comparison(comparison, as_json, quiet)
+        found = wiring.compare_runs(first, second, opened, alpha)
+    show.comparison(found, as_json, quiet, outputs)
+    if fail_on and (found.regressions or (fail_on is FailOn.BROKEN and found.breaks)):
+        raise typer.Exit(1)

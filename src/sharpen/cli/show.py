@@ -13,20 +13,19 @@ from sharpen.cli.streams import to_reader
 from sharpen.config.models import Case
 from sharpen.errors import RunAborted
 from sharpen.executor.models import RunStatus
+from sharpen.history.models import Comparison
 from sharpen.json_stream import chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.pipeline import RunStory
 from sharpen.reporting import console as terminal
-from sharpen.reporting.json_document import dumps, optimization_document, run_document
+from sharpen.reporting.console_comparison import print_comparison
+from sharpen.reporting.json_document import comparison_document, dumps, optimization_document, run_document
 from sharpen.reporting.pattern_source import patterns_of_run
-from sharpen.reporting.writer import OptimizationOutput, RunOutput, check_output_paths, write_output
+from sharpen.reporting.writer import ComparisonOutput, OptimizationOutput, RunOutput, check_output_paths, write_output
 from sharpen.storage.records import RunSummary
-from sharpen.wiring.queries import DecidedStory, RunComparison
+from sharpen.wiring.queries import DecidedStory
 from sharpen.wiring.resuming import UNDER_WAY, Resumable, larger_budget
-
-IDS_SHOWN = 100
-"""So many ids of one kind are listed for people."""
 
 
 def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
@@ -150,35 +149,18 @@ def resumables(found: Sequence[Resumable], as_json: bool, quiet: bool) -> None:
             console.print(f"  Go on: {one.command}{raised}", soft_wrap=True)
 
 
-def comparison(found: RunComparison, as_json: bool, quiet: bool) -> None:
+@to_reader()
+def comparison(found: Comparison, as_json: bool, quiet: bool, outputs: Sequence[Path] = ()) -> None:
     """Two runs on the cases that they share."""
+    for path in outputs:
+        write_output(path, ComparisonOutput(found))
     if as_json:
-        document = {
-            "first": _plain(found.first),
-            "second": _plain(found.second),
-            "differences": list(found.differences),
-            "fixed": list(found.fixed),
-            "broken": list(found.broken),
-            "still_failing": list(found.still_failing),
-            "comparison": _plain(found.proof),
-        }
-        print(dumps(document))
+        print(dumps(comparison_document(found)))
         return
     if quiet:
         return
-    console = terminal.make_console()
-    if found.differences:
-        console.print(f"These runs differ in: {', '.join(found.differences)}", style="bold yellow")
-    proof = found.proof
-    console.print(
-        f"{proof.holdout_cases:,} shared cases: {proof.fixed:,} fixed, {proof.broken:,} broken, "
-        f"{len(found.still_failing):,} still failing (exact McNemar p = {proof.p_value:.2g})"
-    )
-    terminal.print_verification(console, proof, ("first", "second"))
-    for name, ids in (("fixed", found.fixed), ("broken", found.broken), ("still failing", found.still_failing)):
-        if ids:
-            more = f" and {len(ids) - IDS_SHOWN:,} more (--json names them all)" if len(ids) > IDS_SHOWN else ""
-            console.print(f"{name}: {', '.join(ids[:IDS_SHOWN])}{more}", soft_wrap=True)
+    print_comparison(terminal.make_console(), found)
+    _written(outputs)
 
 
 def created(paths: Sequence[Path], directory: Path, as_json: bool, quiet: bool) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sharpen.executor.models import RunExecutionResult, TaskResult
+from sharpen.history.models import ChangeKind, Comparison
 from sharpen.json_stream import Later, Rows, chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
@@ -60,6 +61,14 @@ def optimization_document(outcome: OptimizationOutcome) -> dict[str, Any]:
     last = ("baseline_run", "holdout_run")
     middle = tuple(key for key in document if key not in first + last)
     return {key: document[key] for key in first + middle + last}
+
+
+def comparison_document(found: Comparison) -> dict[str, Any]:
+    """The comparison's fields, and the ids of the cases of each kind under its name (``fixed``, ``broken``, …)."""
+    document: dict[str, Any] = _valid(found.model_dump(mode="python"))
+    changes = document.pop("changes")
+    named = {kind.value: [change.case_id for change in found.of_kind(kind)] for kind in ChangeKind}
+    return {**document, **_valid(named), "changes": changes}
 
 
 def dumps(document: Any) -> str:

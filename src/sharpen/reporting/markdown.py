@@ -35,9 +35,9 @@ def run_markdown(
     """Verdict, figures, what went wrong, the first failing cases and where the time went."""
     rows = [(name, value) for name, value in comparison.run_figures(result, report) if value != fig.NOTHING]
     failing, number = failing_cases(result, cases, SHOWN)
-    return _join(
-        _head(result.workflow_id, verdict.of_run(result, report, decision)),
-        _table(("Measure", "Value"), rows, right=1),
+    return joined(
+        head(result.workflow_id, verdict.of_run(result, report, decision)),
+        table(("Measure", "Value"), rows, right=1),
         _patterns(patterns),
         _failing(failing, number),
         _time(time_breakdown.of_run(result)),
@@ -48,13 +48,13 @@ def run_markdown(
 def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = ()) -> str:
     """Verdict, baseline against candidate, the prompt's diff, and what broke."""
     proof, result = outcome.verification, outcome.result
-    parts = [_head(outcome.workflow_id, verdict.of_optimization(outcome))]
+    parts = [head(outcome.workflow_id, verdict.of_optimization(outcome))]
     if proof:
         rows = [
             (row.name, row.baseline, row.candidate, row.difference)
             for row in comparison.metric_rows(proof.baseline, proof.candidate)
         ]
-        parts.append(_table(("Measure", "Baseline", "Candidate", "Difference"), rows, right=3))
+        parts.append(table(("Measure", "Baseline", "Candidate", "Difference"), rows, right=3))
     if result:
         lines = [
             _MARK[line.kind] + "".join(part.text for part in line.segments)
@@ -71,12 +71,13 @@ def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = 
     parts.append(_failing(broken[:SHOWN], len(broken), "Broken by the candidate"))
     spent = f"{outcome.calls:,} calls, {outcome.tokens:,} tokens, {fig.usd(outcome.cost)}"
     parts.append(f"Run `{_code(outcome.run_id)}` · {_escape(spent)}")
-    return _join(*parts)
+    return joined(*parts)
 
 
-def _head(workflow: str, text: verdict.VerdictText) -> str:
-    notes = "".join(f"\n- {_cell(note)}" for note in text.notes)
-    return f"### {_SIGN[text.tone]} {_cell(workflow)}: {_cell(text.headline)}\n\n{_cell(text.detail)}\n{notes}"
+def head(workflow: str, text: verdict.VerdictText) -> str:
+    """The headline with its sign, the detail and the notes."""
+    notes = "".join(f"\n- {cell(note)}" for note in text.notes)
+    return f"### {_SIGN[text.tone]} {cell(workflow)}: {cell(text.headline)}\n\n{cell(text.detail)}\n{notes}"
 
 
 def _patterns(found: ErrorPatterns | None) -> str:
@@ -87,28 +88,28 @@ def _patterns(found: ErrorPatterns | None) -> str:
         (group.name, f"{group.size:,}", fig.percent(group.share), group.suggestion)
         for group in found.groups[:PATTERNS_SHOWN]
     ]
-    table = _table(("Group", "Failures", "Share", "What may help"), rows, right=0)
-    return f"**What went wrong** ({_cell(found.basis)})\n\n{table}"
+    groups = table(("Group", "Failures", "Share", "What may help"), rows, right=0)
+    return f"**What went wrong** ({cell(found.basis)})\n\n{groups}"
 
 
 def _failing(rows: Sequence[CaseView], number: int, title: str = "Failing cases") -> str:
     """The first rows of so many."""
     if not rows:
         return ""
-    table = []
+    lines = []
     for row in rows:
         attempt = next((item for item in row.current if item.failures), row.current[0])
         said = one_line(attempt.output.text, 60) if attempt.output else attempt.status.value
         why = "; ".join(f"{failure.name}: {failure.reason}" for failure in attempt.failures)
-        table.append((row.id, said, one_line(why, 120)))
+        lines.append((row.id, said, one_line(why, 120)))
     more = f"\n\n… and {number - len(rows):,} more" if number > len(rows) else ""
-    return f"#### {title} ({number:,})\n\n{_table(('Case', 'Output', 'Why'), table)}{more}"
+    return f"#### {title} ({number:,})\n\n{table(('Case', 'Output', 'Why'), lines)}{more}"
 
 
 def _time(found: time_breakdown.TimeBreakdown) -> str:
     """Folded away: it answers a question that not every reader has."""
     tables = [
-        _table(columns, rows, right=len(columns) - 1)
+        table(columns, rows, right=len(columns) - 1)
         for columns, rows in (
             (time_tables.TIME_COLUMNS, time_tables.time_rows(found)),
             (time_tables.ERROR_COLUMNS, time_tables.error_rows(found)),
@@ -117,18 +118,18 @@ def _time(found: time_breakdown.TimeBreakdown) -> str:
     ]
     if not tables:
         return ""
-    body = "\n\n".join([_cell(time_tables.summary(found)), *tables])
+    body = "\n\n".join([cell(time_tables.summary(found)), *tables])
     return f"<details><summary>Where the time went</summary>\n\n{body}\n\n</details>"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int = 0) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int = 0) -> str:
     """``right``: so many of the last columns hold figures and are aligned to the right."""
     marks = ["---"] * (len(header) - right) + ["---:"] * right
-    lines = [header, marks, *([_cell(cell) for cell in row] for row in rows)]
+    lines = [header, marks, *([cell(text) for text in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """One line in which nothing is markup, mentions nobody and breaks no table."""
     return _escape(" ".join(for_page(text).split()))
 
@@ -150,5 +151,6 @@ def _fenced(lines: Sequence[str]) -> str:
     return f"{fence}diff\n" + "\n".join(lines) + f"\n{fence}"
 
 
-def _join(*parts: str) -> str:
+def joined(*parts: str) -> str:
+    """Parts with an empty line between them; empty ones are left out."""
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"

@@ -12,18 +12,21 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Union
 
 from sharpen.config.models import Case
 from sharpen.errors import UserError
 from sharpen.executor.models import RunExecutionResult
+from sharpen.history.models import Comparison
 from sharpen.json_stream import chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 
+Output = Union["RunOutput", "OptimizationOutput", "ComparisonOutput"]
 SUFFIXES = (".html", ".json", ".junit.xml", ".md")
 MARK = "<!-- sharpen report -->"
 """By this a later run knows that a file is a report and may be written again: line 1 in Markdown, else line 2."""
-_JSON_REPORT = re.compile(r'\{\s*("run":\s*\{\s*)?"run_id":\s*"[^"]*",\s*"workflow_id":')
+_JSON_REPORT = re.compile(r'\{\s*("(run|first)":\s*\{\s*)?"run_id":\s*"[^"]*",\s*"workflow_id":')
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,13 @@ class OptimizationOutput:
     cases: Sequence[Case] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ComparisonOutput:
+    """What a report of two runs side by side is made from."""
+
+    comparison: Comparison
+
+
 def check_output_paths(paths: Iterable[str | Path]) -> None:
     """Before anything is paid: every suffix is known and nothing stands in the way. Raises ``UserError``.
 
@@ -69,7 +79,7 @@ def check_output_paths(paths: Iterable[str | Path]) -> None:
             )
 
 
-def write_output(path: str | Path, content: RunOutput | OptimizationOutput) -> Path:
+def write_output(path: str | Path, content: Output) -> Path:
     """Render ``content`` in the format of the suffix and put it at ``path``; parent directories are created.
 
     Raises ``UserError`` that names the path when the suffix is unknown or the file cannot be written.
@@ -86,7 +96,7 @@ def write_output(path: str | Path, content: RunOutput | OptimizationOutput) -> P
     return path
 
 
-def render(suffix: str, content: RunOutput | OptimizationOutput) -> Iterable[str]:
+def render(suffix: str, content: Output) -> Iterable[str]:
     """The text of a report in one of ``SUFFIXES``, in parts; the first one holds the first line."""
     from sharpen.reporting import html, json_document, junit, markdown  # jinja2 stays unloaded until it is needed
 
@@ -102,6 +112,8 @@ def render(suffix: str, content: RunOutput | OptimizationOutput) -> Iterable[str
                 return junit.run_junit_parts(result, cases)
             case _:
                 return [markdown.run_markdown(result, report, decision, cases, patterns)]
+    if isinstance(content, ComparisonOutput):
+        return _render_comparison(suffix, content.comparison)
     match suffix:
         case ".html":
             return [html.render_optimization_html(content.outcome, content.cases)]
@@ -111,6 +123,19 @@ def render(suffix: str, content: RunOutput | OptimizationOutput) -> Iterable[str
             return [junit.optimization_junit(content.outcome, content.cases)]
         case _:
             return [markdown.optimization_markdown(content.outcome, content.cases)]
+
+
+def _render_comparison(suffix: str, found: Comparison) -> Iterable[str]:
+    from sharpen.reporting import comparison_markdown, comparison_page, json_document
+
+    match suffix:
+        case ".html":
+            return [comparison_page.comparison_html(found)]
+        case ".json":
+            return chain(chunks(json_document.comparison_document(found)), "\n")
+        case ".md":
+            return [comparison_markdown.comparison_markdown(found)]
+    raise UserError(f"a comparison is no list of tests: cannot write {suffix!r}; expected .html, .json or .md")
 
 
 def _suffix(path: Path) -> str:

@@ -10,7 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sharpen.wiring.comparing import compare_runs as compare_runs
+    from sharpen.wiring.comparing import flakiness_of_run as flakiness_of_run
     from sharpen.wiring.failures import stored_patterns as stored_patterns
+    from sharpen.wiring.histories import workflow_history as workflow_history
     from sharpen.wiring.linting import explain_rule as explain_rule
     from sharpen.wiring.linting import lint_files as lint_files
     from sharpen.wiring.optimizing import finished_optimization as finished_optimization
@@ -23,12 +26,12 @@ if TYPE_CHECKING:
     from sharpen.wiring.plans import plan_path as plan_path
     from sharpen.wiring.projects import init_project as init_project
     from sharpen.wiring.queries import DecidedStory as DecidedStory
-    from sharpen.wiring.queries import compare_runs as compare_runs
     from sharpen.wiring.queries import decide as decide
     from sharpen.wiring.queries import export_run as export_run
     from sharpen.wiring.queries import list_runs as list_runs
     from sharpen.wiring.queries import load_story as load_story
     from sharpen.wiring.queries import stored_cases as stored_cases
+    from sharpen.wiring.recommending import advise as advise
     from sharpen.wiring.resuming import Resumable as Resumable
     from sharpen.wiring.resuming import goes_on as goes_on
     from sharpen.wiring.resuming import identify as identify
@@ -53,14 +56,17 @@ if TYPE_CHECKING:
     from sharpen.wiring.version_files import import_versions as import_versions
 
 _NAMES = {
+    "comparing": ("compare_runs", "flakiness_of_run"),
     "failures": ("stored_patterns",),
+    "histories": ("workflow_history",),
     "linting": ("explain_rule", "lint_files"),
     "optimizing": ("finished_optimization", "optimize_exit_code", "optimize_plan", "resume_optimization"),
     "plans": ("LoadedPlan", "estimates", "load_plan", "plan_path"),
     "projects": ("init_project",),
     "queries": (
-        "DecidedStory", "compare_runs", "decide", "export_run", "list_runs", "load_story", "stored_cases",
+        "DecidedStory", "decide", "export_run", "list_runs", "load_story", "stored_cases",
     ),
+    "recommending": ("advise",),
     "resuming": ("Resumable", "goes_on", "identify", "larger_budget", "resumables"),
     "running": ("abort_message", "exit_code", "find_optimization", "inputs_of", "resume_run", "run_plan"),
     "stores": (

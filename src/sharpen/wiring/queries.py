@@ -1,32 +1,25 @@
-"""What a store can tell without calling anything: runs, stories, decisions, comparisons, exports."""
+"""What a store can tell without calling anything: runs, stories, decisions, exports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
 
 from sharpen.config.models import Case
-from sharpen.errors import UnknownNameError, UserError
+from sharpen.errors import UnknownNameError
 from sharpen.executor.models import RunStatus
 from sharpen.optimizer.error_patterns import ErrorPatterns
-from sharpen.optimizer.models import Decision, PromptAnalysis, TestExecutionReport, Verification
+from sharpen.optimizer.models import Decision, PromptAnalysis, TestExecutionReport
 from sharpen.optimizer.optimizer_service import OptimizerService
-from sharpen.optimizer.outcomes import outcomes_of
-from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.scoring_rules import ScoringRules
-from sharpen.optimizer.verification import PairFold
 from sharpen.pipeline import RunStory, analyze_plan, tell
 from sharpen.storage.export import export_run as export_lines
-from sharpen.storage.records import RunRecord, RunSummary
+from sharpen.storage.records import RunSummary
 from sharpen.storage.store import Store
 from sharpen.wiring.failures import stored_patterns
 from sharpen.wiring.plans import LoadedPlan, load_plan, plan_path
 from sharpen.wiring.stored_plans import manifest_of
 
-PAIRS_KEPT = 10_000
-"""A comparison of more cases than that names only those that changed or fail."""
-PAIRED_AT_ONCE = 500
 SHOWN_PURPOSES = ("run", "baseline")
 
 
@@ -40,22 +33,6 @@ class DecidedStory:
     report: TestExecutionReport | None = None
     run_id: str | None = None
     patterns: ErrorPatterns | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunComparison:
-    """Two runs on the cases that both ran. ``differences`` names what else differs: target, prompt, cases.
-
-    Of more than ``PAIRS_KEPT`` cases the proof names no pairs.
-    """
-
-    first: RunSummary
-    second: RunSummary
-    proof: Verification
-    fixed: tuple[str, ...]
-    broken: tuple[str, ...]
-    still_failing: tuple[str, ...]
-    differences: tuple[str, ...]
 
 
 def list_runs(store: Store, workflow: str | None, limit: int, every_purpose: bool) -> tuple[RunSummary, ...]:
@@ -117,50 +94,6 @@ def decide_plan(plan: LoadedPlan, store: Store) -> DecidedStory:
     return DecidedStory(manifest.workflow_id, decision, analysis, report, newest.run_id if newest else None, patterns)
 
 
-def compare_runs(first: str, second: str, store: Store, alpha: float = 0.05) -> RunComparison:
-    """Paired by case, in one pass over both. Raises ``UserError`` when the runs share no case that both ran."""
-    old, new = store.runs.get(first), store.runs.get(second)
-    found = PairFold(keep=PAIRS_KEPT)
-    fixed, broken, still_failing = list[str](), list[str](), list[str]()
-    for before, after in _pairs(old.run_id, new.run_id, store):
-        found.add(before, after)
-        if after.pass_rate != before.pass_rate:
-            (fixed if after.pass_rate > before.pass_rate else broken).append(before.case_id)
-        elif after.pass_rate < 1:
-            still_failing.append(before.case_id)
-    proof = found.verification(alpha=alpha, rules=ScoringRules())
-    if not proof.holdout_cases:
-        raise UserError(f"runs {old.run_id!r} and {new.run_id!r} share no case that both ran; nothing to compare")
-    differences = [
-        name
-        for name, differs in (
-            ("target or its parameters", old.target != new.target),
-            ("prompt", old.prompt_hash != new.prompt_hash),
-            ("cases", _other_cases(old, new)),
-        )
-        if differs
-    ]
-    return RunComparison(old, new, proof, tuple(fixed), tuple(broken), tuple(still_failing), tuple(differences))
-
-
-def _pairs(old: str, new: str, store: Store) -> Iterator[tuple[CaseOutcome, CaseOutcome]]:
-    """The cases that ran in both runs, in the order of the first; a few hundred are in memory at a time."""
-    by_case = groupby(store.runs.load_result(old).task_results, key=lambda result: result.case_id)
-    outcomes = (outcome for _, results in by_case for outcome in outcomes_of(results))
-    while some := {outcome.case_id: outcome for outcome in islice(outcomes, PAIRED_AT_ONCE)}:
-        others = {outcome.case_id: outcome for outcome in outcomes_of(store.results.of(new, tuple(some)))}
-        for case_id, before in some.items():
-            after = others.get(case_id)
-            if after is not None and before.ran and after.ran:
-                yield before, after
-
-
 def export_run(run_id: str, store: Store, form: str) -> Iterator[str]:
     """A run's results, one line a case; ``form``: jsonl, csv or recorded."""
     return export_lines(store, store.runs.get(run_id).run_id, form)
-
-
-def _other_cases(old: RunRecord, new: RunRecord) -> bool:
-    if old.dataset_hash and new.dataset_hash:
-        return old.dataset_hash != new.dataset_hash
-    return set(old.case_ids) != set(new.case_ids)
