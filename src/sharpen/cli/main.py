@@ -16,7 +16,22 @@ from typing import Any
 import typer
 
 from sharpen.about import __version__
-from sharpen.cli import cache, check, compare, decide, init, lint, optimize, resume, run, runs, schema, versions
+from sharpen.cli import (
+    cache,
+    check,
+    compare,
+    decide,
+    history,
+    init,
+    lint,
+    optimize,
+    recommend,
+    resume,
+    run,
+    runs,
+    schema,
+    versions,
+)
 from sharpen.cli.streams import to_reader
 from sharpen.errors import PlanError, SharpenError
 
@@ -36,10 +51,12 @@ app.command("init")(init.command)
 app.command("check")(check.command)
 app.command("run")(run.command)
 app.command("decide")(decide.command)
+app.command("recommend")(recommend.command)
 app.command("optimize")(optimize.command)
 app.command("resume")(resume.command)
 app.add_typer(runs.app, name="runs")
 app.command("compare")(compare.command)
+app.command("history")(history.command)
 app.add_typer(versions.app, name="versions")
 app.add_typer(cache.app, name="cache")
 app.command("lint")(lint.command)

@@ -209,6 +209,55 @@ def median(values: Sequence[float]) -> float | None:
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
+def trend(
+    name: str,
+    values: Sequence[float | None],
+    changes: Sequence[tuple[int, bool]],
+    levels: Sequence[tuple[int, int, float]],
+    *,
+    text: Callable[[float], str],
+    top: float | None = None,
+) -> str:
+    """One series over runs: a dot for each, the mean of each stretch between changes, a mark at each change.
+
+    ``changes``: (place, for the better); ``levels``: (first place, end, mean). ``top`` is the highest value there can
+    be; None: the highest there is. The axis begins at 0.
+    """
+    low, high, left = 142.0, 14.0, 46
+    known = [value for value in values if value is not None]
+    most = top or max(known, default=0.0) or 1.0
+    scale = _Scale(-0.5, max(len(values), 2) - 0.5, left, WIDTH - 8)
+
+    def up(value: float) -> float:
+        return round(low - min(1.0, value / most) * (low - high), 1)
+
+    parts = []
+    for share in (0, 0.5, 1):
+        y = up(share * most)
+        parts.append(f'<line class="track" x1="{left}" x2="{WIDTH - 8}" y1="{y}" y2="{y}"/>')
+        label = text(share * most).replace(".0%", "%") if share else "0"
+        parts.append(_text(left - 6, y + 4, label, "tick", "end"))
+    for place, better in changes:
+        x = scale(place - 0.5)
+        parts.append(f'<line class="mark {_tone(better)}" x1="{x}" x2="{x}" y1="{high}" y2="{low}"/>')
+    for start, end, mean in levels:
+        y = up(mean)
+        parts.append(f'<line class="range base" x1="{scale(start - 0.4)}" x2="{scale(end - 0.6)}" y1="{y}" y2="{y}"/>')
+    size = 3.5 if len(values) <= 60 else 2
+    parts += [
+        f'<circle class="dot next" cx="{scale(place)}" cy="{up(value)}" r="{size:g}"/>'
+        for place, value in enumerate(values)
+        if value is not None
+    ]
+    parts += [_text(left, low + 18, "oldest", "tick"), _text(WIDTH - 8, low + 18, "newest", "tick", "end")]
+    words = f"{len(known):,} runs from {text(known[0])} to {text(known[-1])}, {len(changes)} changes" if known else "none"
+    return _svg(name, words, low + 24, parts)
+
+
+def _tone(better: bool) -> str:
+    return "good" if better else "bad"
+
+
 @dataclass(frozen=True, slots=True)
 class _Scale:
     """A number of ``low``…``high`` → a horizontal position of ``left``…``right``."""
