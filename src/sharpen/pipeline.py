@@ -138,7 +138,7 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
         cost=cost,
         patterns=patterns,
         engine=manifest.optimize.engine,
-        notes=notes,
+        notes=(*notes, *found.pop("notes", ())),
         **found,
     )
 
@@ -196,6 +196,8 @@ async def _improve(
         "candidates": search.candidates,
         "stop_reason": next(iter(stopped), search.stop_reason),
         "recommendation": recommendation,
+        "shares": search.shares,
+        "notes": search.notes,
     }
     if search.winner is None:
         return found

@@ -13,6 +13,7 @@ from sharpen.config.base import Float, Int, PlanPart, PlanPath, resolve_path
 from sharpen.config.prompts import PromptMessage, PromptTemplate
 from sharpen.config.rules import Thresholds
 from sharpen.config.targets import TargetConfig
+from sharpen.config.weights import Weights
 
 if TYPE_CHECKING:
     from sharpen.config.case_set import CaseSet
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Budget", "Case", "DatasetConfig", "ExecutionConfig", "HedgeConfig", "OptimizeConfig", "PromptMessage",
     "PromptTemplate", "RateLimit", "RunManifest", "SplitConfig", "Thresholds",
+    "Weights",
 ]  # fmt: skip
 
 
@@ -208,6 +210,10 @@ class OptimizeConfig(PlanPart):
         gt=0,
         lt=1,
         description="How much lower a cheaper prompt's pass rate may be (0.05: at most five points); it is tested.",
+    )
+    weights: Weights | None = Field(
+        default=None,
+        description="Choose among the candidates on the Pareto front by a weighted sum instead of by pass rate alone.",
     )
 
     @field_validator("strategies", mode="before")

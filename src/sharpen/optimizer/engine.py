@@ -13,7 +13,14 @@ from sharpen.errors import BudgetExhausted, ErrorKind
 from sharpen.optimizer.engines.base import Found, SearchContext
 from sharpen.optimizer.engines.registry import engine_for
 from sharpen.optimizer.measures import changed, metrics_of
-from sharpen.optimizer.models import CandidateReport, OptimizationConfig, Prompt, PromptAnalysis, Verification
+from sharpen.optimizer.models import (
+    CandidateReport,
+    OptimizationConfig,
+    Prompt,
+    PromptAnalysis,
+    StrategyShare,
+    Verification,
+)
 from sharpen.optimizer.ports import CaseOutcome, RewritePrompt, SearchObserver
 from sharpen.optimizer.proof.plan import Claim
 from sharpen.optimizer.proof.sequential import SequentialProof
@@ -38,6 +45,8 @@ class SearchOutcome:
     claim: Claim = "better"
     verification: Verification | None = None
     stop_reason: str | None = None
+    shares: tuple[StrategyShare, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Engine:
@@ -61,6 +70,7 @@ class Engine:
     async def run(self, prompt: Prompt, analysis: PromptAnalysis) -> SearchOutcome:
         """Search, then prove. Raises ``RunAborted`` when the target cannot go on."""
         context = context_for(self._given, prompt, analysis, self._config, self._names, self._observer)
+        context.rules = self._rules
         found, verification = Found(), None
         try:
             found = await self._search.search(context)
@@ -74,6 +84,8 @@ class Engine:
             claim=found.claim,
             verification=verification,
             stop_reason=context.stop_reason or _untried(context.contenders, found.winner),
+            shares=tuple(context.shares),
+            notes=tuple(context.notes),
         )
 
     async def _prove(self, context: SearchContext, found: Found) -> Verification | None:
@@ -168,6 +180,7 @@ def _report(contender: Contender, context: SearchContext, winner: Contender | No
             "changes": contender.candidate.changes,
             "dev": metrics_of(dev) if dev else None,
             "calls": contender.calls,
+            "score": context.scores.get(contender.id),
             "status": status,
             "fixed": fixed if dev else None,
             "broken": broken if dev else None,

@@ -30,6 +30,7 @@ __all__ = [
     "PromptMessage",
     "ProofLook",
     "Severity",
+    "StrategyShare",
     "TestExecutionReport",
     "Trigger",
     "Verification",
@@ -253,7 +254,8 @@ class CandidateReport(Record):
     """One candidate of a search: where it came from, what it scored on dev, what it cost to know.
 
     ``fixed`` and ``broken``: of the dev cases it saw, those that it passed and the seed prompt failed, and the reverse
-    (fractions with repeats; None when nothing was measured).
+    (fractions with repeats; None when nothing was measured). ``score``: the weighted sum of the plan's ``weights`` over
+    the dev cases it saw, 0 for the seed prompt (None: no weights).
     """
 
     id: str
@@ -265,8 +267,19 @@ class CandidateReport(Record):
     calls: int = Field(default=0, ge=0)
     status: Literal["dropped", "finalist", "winner", "unevaluated"] = "unevaluated"
     note: str = ""
+    score: float | None = None
     fixed: float | None = Field(default=None, ge=0)
     broken: float | None = Field(default=None, ge=0)
+
+
+class StrategyShare(Record):
+    """How many candidates a strategy ``offered`` in a generation (from 1), how many ``entered`` the race, and why."""
+
+    generation: int = Field(ge=1)
+    strategy: str
+    offered: int = Field(ge=0)
+    entered: int = Field(ge=0)
+    reason: str = ""
 
 
 class PairedCase(Record):
@@ -362,7 +375,8 @@ class OptimizationOutcome(Record):
     ``engine``: what searched.
     ``patterns``: what went wrong with the baseline on train and dev; never on held-out cases, nobody may tune by them.
     ``recommendation``: in which order the strategies were tried, and what earlier searches had to say to that.
-    ``notes``: what a reader should know beside the verdict, a sentence each.
+    ``notes``: what a reader should know beside the verdict, a sentence each. ``shares``: how many candidates of each
+    strategy raced.
     """
 
     run_id: str
@@ -385,6 +399,7 @@ class OptimizationOutcome(Record):
     cost: float | None = Field(default=0.0, ge=0)
     stop_reason: str | None = None
     patterns: ErrorPatterns | None = None
-    recommendation: Recommendation | None = None
     engine: str = "race"
+    recommendation: Recommendation | None = None
     notes: tuple[str, ...] = ()
+    shares: tuple[StrategyShare, ...] = ()

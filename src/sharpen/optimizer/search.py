@@ -37,6 +37,48 @@ def rank_key(outcomes: Mapping[str, CaseOutcome], case_ids: Sequence[str]) -> tu
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Complement:
+    """Two contenders, the better one first: of ``cases`` dev cases that both saw, one or both pass ``union``."""
+
+    first: Contender
+    second: Contender
+    cases: int
+    union: int
+    best: int
+
+    def __str__(self) -> str:
+        return f"one or the other passes {self.union} of {self.cases} dev cases, the better one alone {self.best}"
+
+
+SHARED = 0.5
+"""Pairs count that share this much of the dev cases that the best-measured contender has seen."""
+
+
+def complement(contenders: Sequence[Contender], case_ids: Sequence[str]) -> Complement | None:
+    """The pair that passes most of ``case_ids`` together, by paired outcomes; None when no pair adds to its better one.
+
+    Rates are compared over the cases that both have seen; of equal pairs the one with most cases, then the first.
+    """
+    seen = {
+        each.id: {case_id for case_id in case_ids if case_id in each.outcomes and each.outcomes[case_id].ran}
+        for each in contenders
+    }
+    passed = {each.id: {case_id for case_id in seen[each.id] if each.outcomes[case_id].passed} for each in contenders}
+    most = max(map(len, seen.values()), default=0)
+    found: list[Complement] = []
+    for place, one in enumerate(contenders):
+        for other in contenders[place + 1 :]:
+            both = seen[one.id] & seen[other.id]
+            mine, theirs = passed[one.id] & both, passed[other.id] & both
+            if not both or len(both) < SHARED * most or mine <= theirs or theirs <= mine:
+                continue
+            first, second = (one, other) if len(mine) >= len(theirs) else (other, one)
+            best = max(len(mine), len(theirs))
+            found.append(Complement(first, second, len(both), len(mine | theirs), best))
+    return max(found, key=lambda pair: (pair.union / pair.cases, pair.cases), default=None)
+
+
 def interleave(groups: Sequence[Sequence[Candidate]]) -> list[Candidate]:
     """The first of every strategy, then the second of every one …: a cut anywhere keeps every strategy in the race."""
     longest = max(map(len, groups), default=0)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from sharpen.config.rules import Thresholds
 from sharpen.optimizer.measures import metrics_of
-from sharpen.optimizer.models import OptimizationConfig, Prompt, PromptAnalysis
+from sharpen.optimizer.models import OptimizationConfig, Prompt, PromptAnalysis, StrategyShare
 from sharpen.optimizer.ports import CaseOutcome, Purpose, SearchObserver
 from sharpen.optimizer.proof.plan import Claim
 from sharpen.optimizer.proposals import Measurement
@@ -40,6 +41,8 @@ class SearchContext:
     ``names``: the plan's strategies in the order they are tried, for engines that use them. ``room`` answers
     ``runs_left``. ``contenders`` are all that entered, ``drops`` why some left, by id; ``stop_reason`` is set as soon
     as a case could not be run.
+    ``rules``: limits that a winner must not newly break. An engine may tell: ``scores`` by id (of the plan's weights),
+    ``shares`` of the strategies, and ``notes`` for the reader, a sentence each.
     """
 
     prompt: Prompt
@@ -52,6 +55,10 @@ class SearchContext:
     contenders: list[Contender] = field(default_factory=list)
     drops: dict[str, str] = field(default_factory=dict)
     stop_reason: str | None = None
+    rules: Thresholds = field(default_factory=Thresholds)
+    scores: dict[str, float] = field(default_factory=dict)
+    shares: list[StrategyShare] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     async def evaluate(self, contender: Contender, case_ids: Sequence[str]) -> list[CaseOutcome]:
         """Run a contender on train or dev cases; what it did is noted with it. Spends budget, failures included.

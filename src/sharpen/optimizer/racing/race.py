@@ -58,6 +58,7 @@ class _Record:
     passed: dict[str, float] = field(default_factory=dict)
     credit: dict[str, float] = field(default_factory=dict)
     price: dict[str, float] = field(default_factory=dict)
+    bonus: dict[str, float] = field(default_factory=dict)
 
 
 def stays(contenders: int) -> int:
@@ -138,10 +139,16 @@ class Race:
         self._due = Heat(tuple(self._racing), self._cases[self._seen : self._seen + cases])
         return self._due
 
-    def tell(self, name: str, case: str, passed: float, credit: float = 0.0, price: float = 0.0) -> None:
-        """How one case ended: ``passed`` and ``credit`` (for the right form) from 0 to 1, ``price`` in any one unit."""
+    def tell(
+        self, name: str, case: str, passed: float, credit: float = 0.0, price: float = 0.0, bonus: float = 0.0
+    ) -> None:
+        """How one case ended: ``passed`` and ``credit`` (for the right form) from 0 to 1, ``price`` in any one unit.
+
+        ``bonus``: what else speaks for the contender, in passes (below 0: against it); see ``optimizer.objective``.
+        """
         record = self._records[name]
         record.passed[case], record.credit[case], record.price[case] = passed, credit, price
+        record.bonus[case] = bonus
 
     def _affordable(self) -> int:
         """Cases of the next heat. Where its share buys none, heats are skipped, as far as whole cases can be paid."""
@@ -169,4 +176,5 @@ class Race:
     def _merit(self, name: str) -> float:
         record = self._records[name]
         credit = math.fsum(record.credit.get(case, 0.0) for case in self.seen)
-        return merit(self.passed(name), credit, self._seen)
+        bonus = math.fsum(record.bonus.get(case, 0.0) for case in self.seen)
+        return merit(self.passed(name), credit, self._seen) + bonus / max(1, self._seen)

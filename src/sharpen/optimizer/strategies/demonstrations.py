@@ -57,6 +57,14 @@ class Demonstrations(Strategy):
                         candidates.setdefault(candidate.prompt.content_hash, candidate)
         return list(candidates.values())[: context.max_candidates]
 
+    async def reapply(self, candidate: Candidate, context: StrategyContext) -> Candidate | None:
+        """The same examples in the same form."""
+        pool = {demonstration.case_id: demonstration for demonstration in _pool(context)}
+        if not candidate.examples or not pool.keys() >= set(candidate.examples):
+            return None
+        form = candidate.changes[-1].rule_id.rpartition("/")[2]
+        return _candidate(context, [pool[case_id] for case_id in candidate.examples], form)
+
 
 def draw_balanced(pool: Sequence[Demonstration], size: int, rng: random.Random) -> list[Demonstration]:
     """``size`` demonstrations, each answer as often as the others where there are enough, in random order."""
@@ -97,7 +105,9 @@ def _pool(context: StrategyContext) -> list[Demonstration]:
     return pool
 
 
-def _candidate(context: StrategyContext, chosen: Sequence[Demonstration], form: str, draw: int) -> Candidate | None:
+def _candidate(
+    context: StrategyContext, chosen: Sequence[Demonstration], form: str, draw: int | None = None
+) -> Candidate | None:
     """The prompt with ``chosen`` in ``form``; None when it holds no question or the examples do not fit."""
     messages = context.prompt.messages
     last = len(messages) - 1
@@ -118,12 +128,14 @@ def _candidate(context: StrategyContext, chosen: Sequence[Demonstration], form: 
         "inline": "above the question",
         "repeated": "with the instructions in each",
     }[form]
+    names = names if draw is None else f"draw {draw + 1}: {names}"
     change = Change(
         rule_id=f"demonstrations/{form}",
-        reason=f"{len(chosen)} worked examples from the train split {how} (draw {draw + 1}: {names})",
+        reason=f"{len(chosen)} worked examples from the train split {how} ({names})",
         after=new.text[:2000],
     )
-    return Candidate(prompt=new, strategy=Demonstrations.name, changes=(change,))
+    examples = tuple(demonstration.case_id for demonstration in chosen)
+    return Candidate(prompt=new, strategy=Demonstrations.name, changes=(change,), examples=examples)
 
 
 def _as_turns(content: str, chosen: Sequence[Demonstration]) -> tuple[PromptMessage, ...]:

@@ -1,4 +1,7 @@
-"""Takes out what costs tokens and asks for nothing. The task, the contract and the input always stay."""
+"""Takes out what costs tokens and asks for nothing. The task, the contract and the input always stay.
+
+Where tokens are what the search is about, the rewriter, if there is one, is asked for shorter versions, too.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from sharpen.optimizer.analysis.fixes import touches_tag
 from sharpen.optimizer.analysis.output_contract import OutputContract
 from sharpen.optimizer.analysis.text import HOLE, MessageText, Sentence
 from sharpen.optimizer.models import TextEdit
-from sharpen.optimizer.strategies.base import StrategyContext
+from sharpen.optimizer.strategies.base import Candidate, StrategyContext
+from sharpen.optimizer.strategies.compression import GOALS, compressed
 from sharpen.optimizer.strategies.edits import Draft, read
 from sharpen.optimizer.strategies.rule_strategy import RuleStrategy
 
@@ -24,9 +28,31 @@ _GAPS = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)|\n[ \t]*(?:\n[ \t]*){2,}")
 
 
 class EfficiencyFocus(RuleStrategy):
-    """Removes filler, courtesies, repetitions and empty space; then, as a second candidate, background too."""
+    """Removes filler, courtesies, repetitions and empty space; then, as a second candidate, background too.
+
+    A model's shorter versions come after these.
+    """
 
     name = "efficiency_focus"
+    asks = 2 + len(GOALS)
+
+    async def propose(self, context: StrategyContext) -> list[Candidate]:
+        """By the rules, then by the rewriter."""
+        found = await super().propose(context)
+        known = {context.prompt.content_hash, *(each.prompt.content_hash for each in found)}
+        for goal in GOALS[: max(0, context.max_candidates - len(found))] if context.saving else ():
+            shorter = await compressed(context, goal, self.name)
+            if shorter is not None and shorter.prompt.content_hash not in known:
+                known.add(shorter.prompt.content_hash)
+                found.append(shorter)
+        return found
+
+    async def reapply(self, candidate: Candidate, context: StrategyContext) -> Candidate | None:
+        """By the rules; what a model left out cannot be left out elsewhere."""
+        for again in await super().propose(context):
+            if {change.rule_id for change in again.changes} <= {change.rule_id for change in candidate.changes}:
+                return again
+        return None
 
     def drafts(self, context: StrategyContext) -> Iterator[Draft]:
         """At most two drafts: what changes nothing of what is asked, and the instructions alone."""
@@ -79,7 +105,7 @@ def _without_background(context: StrategyContext, draft: Draft) -> Draft:
         ]
         if edits:
             draft = draft.edited(message.index, edits, "efficiency/background", "it asks for nothing")
-    return _collapsed(context, draft)
+    return _collapsed(context, _fixed(context, draft))  # what was apart may now be said twice in a row
 
 
 def _is_background(message: MessageText, sentence: Sentence, contract: OutputContract | None) -> bool:

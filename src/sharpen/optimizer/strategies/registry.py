@@ -17,6 +17,7 @@ STRATEGIES = {
     "format_focus": "sharpen.optimizer.strategies.format_focus:FormatFocus",
     "demonstrations": "sharpen.optimizer.strategies.demonstrations:Demonstrations",
     "rewrite": "sharpen.optimizer.strategies.rewrite:Rewrite",
+    "crossover": "sharpen.optimizer.strategies.crossover:Crossover",
 }
 AUTO = "auto"
 

@@ -18,7 +18,7 @@ class Supplied(Strategy):
         self._prompts = prompts
 
     async def propose(self, context: StrategyContext) -> list[Candidate]:
-        """All of them, in the plan's order; they build on no other prompt. A generation takes what it holds."""
+        """All of them, in the plan's order; they build on no other prompt."""
         found = []
         for number, template in enumerate(self._prompts, 1):
             new = context.prompt.with_messages(template.messages)
