@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("sharpen.store")
 _REVISION_QUERY = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - a constant of ours
+COPY_MARK = "copy-"
+"""How the revision of a store begins that is a copy under way, see ``copying``."""
 _LOCK = 7_364_010_423
 """Of PostgreSQL's advisory locks, the one for changes of our schema; any number that nobody else uses."""
 
@@ -107,12 +109,16 @@ def _lock(connection: Connection, name: str) -> str | None:
     if inspect(connection).has_table(VERSION_TABLE):
         revision = connection.execute(_REVISION_QUERY).scalar()
         known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+        if revision is not None and revision.startswith(COPY_MARK):
+            raise StoreError(
+                f"store {name} is a copy that is under way, or was cut off; finish it: sharpen store copy FROM TO"
+            )
         if revision is not None and revision not in known:
             raise StoreError(
                 f"store {name} was created by a newer sharpen (its schema is {revision!r}, this one knows up to "
                 f"{REVISION!r}); upgrade sharpen or name another store"
             )
-        return revision
+        return None if revision is None else str(revision)
     if foreign := sorted(set(inspect(connection).get_table_names()) & set(metadata.tables)):
         raise StoreError(
             f"store {name} is a database of another program: it has tables {', '.join(map(repr, foreign))} "
