@@ -12,7 +12,9 @@ from sharpen import __version__, wiring
 from sharpen.cli.main import app
 from sharpen.errors import BudgetExhausted
 
-COMMANDS = ("check", "compare", "decide", "init", "lint", "optimize", "resume", "run", "runs", "schema", "versions")
+COMMANDS = (
+    "check", "compare", "decide", "init", "lint", "optimize", "recommend", "resume", "run", "runs", "schema", "versions",
+)  # fmt: skip
 
 
 def test_help_without_arguments(cli: Cli) -> None:

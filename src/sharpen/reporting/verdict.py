@@ -8,6 +8,7 @@ from typing import Literal
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport, Trigger, Verification
 from sharpen.reporting import figures as fig
+from sharpen.reporting.recommendation_text import note_of
 
 Tone = Literal["good", "bad", "warn", "neutral"]
 
@@ -101,7 +102,7 @@ def evidence(proof: Verification) -> str:
 def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
     """An optimization: accepted, not proved, stopped before it was, nothing found, or nothing to do."""
     stopped = (f"Stopped early: {outcome.stop_reason}",) if outcome.stop_reason else ()
-    notes = (*stopped, *map(_sentence, outcome.notes))
+    notes = (*stopped, *map(_sentence, (*outcome.notes, *note_of(outcome.recommendation))))
     proof = outcome.verification
     if proof is not None and proof.accepted:
         name = f"version {outcome.version}" if outcome.version else "better prompt"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sharpen.config.models import RunManifest
 from sharpen.optimizer.error_patterns import ErrorPatterns, strategies_for
-from sharpen.optimizer.models import Decision, PromptAnalysis
+from sharpen.optimizer.models import PromptAnalysis
 from sharpen.optimizer.recommending.evidence import SearchEvidence, evidence_of
 from sharpen.optimizer.recommending.features import features_of
 from sharpen.optimizer.recommending.models import Features, Recommendation
@@ -44,21 +44,21 @@ class Recommender:
         return found
 
     def _ask(self, rules: Sequence[str], known: Features) -> Recommendation:
-        if AUTO not in self.manifest.optimize.strategies:
-            return by_the_rules(known, rules, "the plan names its strategies")
-        if not self.manifest.optimize.learn:
-            return by_the_rules(known, rules, "the plan says optimize.learn: false: order by the rules")
-        return recommend(known, rules, history(self.store))
+        unused = _unused(self.manifest)
+        return by_the_rules(known, rules, unused) if unused else recommend(known, rules, history(self.store))
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What ``recommend`` tells of a plan. ``run_id``: the run whose failures count (None: there is none yet)."""
+    """What ``recommend`` tells of a plan. ``run_id``: the run whose failures count (None: there is none yet).
+
+    ``unused``: why a search on this plan would not ask (empty: it would).
+    """
 
     workflow_id: str
     recommendation: Recommendation
-    decision: Decision
     run_id: str | None = None
+    unused: str = ""
 
 
 def history(store: Store) -> tuple[SearchEvidence, ...]:
@@ -92,4 +92,10 @@ def advise(path: Path, store: Store, overrides: Sequence[str] | None = None) -> 
     )
     known = features(manifest, decided.analysis, decided.patterns, measured=decided.report is not None)
     found = recommend(known, rules, history(store))
-    return Advice(manifest.workflow_id, found, decided.decision, decided.run_id)
+    return Advice(manifest.workflow_id, found, decided.run_id, _unused(manifest))
+
+
+def _unused(manifest: RunManifest) -> str:
+    if AUTO not in manifest.optimize.strategies:
+        return f"the plan names its strategies: {', '.join(manifest.optimize.strategies)}; only auto is ordered"
+    return "" if manifest.optimize.learn else "the plan says optimize.learn: false; its order is that of the rules"

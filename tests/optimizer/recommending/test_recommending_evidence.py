@@ -88,6 +88,7 @@ def test_variance(cases: int, data: st.DataObject) -> None:
 
 
 def test_a_search_counts_once() -> None:
-    one, same_id, repeated, other = (search(n, {"format_focus": 0.2}, workflow="w") for n in (1, 1, 2, 3))
-    other = search(3, {"format_focus": 0.3}, workflow="w")
-    assert distinct([one, same_id, repeated, other]) == (one, other)
+    one, same_id, repeated = (search(n, {"format_focus": 0.2}, workflow="w") for n in (1, 1, 2))
+    copied = search(3, {"format_focus": 0.2}, workflow="a copy of the plan")
+    other = search(4, {"format_focus": 0.3}, workflow="w")
+    assert distinct([one, same_id, repeated, copied, other]) == (one, other)

@@ -35,7 +35,7 @@ def test_one_workflow_says_nothing_of_others() -> None:
     assert found.replay is not None
     assert found.replay.workflows == 1
     assert (found.replay.low, found.replay.high) == (-1.0, 1.0)
-    assert "of 1 workflow " in found.reason
+    assert "20 of them, of 1 workflow," in found.reason
 
 
 def test_what_would_have_helped_is_trusted() -> None:
@@ -47,7 +47,7 @@ def test_what_would_have_helped_is_trusted() -> None:
     assert found.expectations[0].searches == MIN_SEARCHES
     assert found.expectations[0].worth == pytest.approx(MIN_SEARCHES)  # all just like this one
     assert len(found.expectations[0].similar) == 3
-    assert found.reason.startswith(f"ordered by {MIN_SEARCHES} earlier searches")
+    assert found.reason.startswith(f"strategies ordered by {MIN_SEARCHES} earlier searches")
     assert found.replay is not None
     assert found.replay.advantage == pytest.approx(0.4, abs=0.1)
     assert found.replay.changed == MIN_SEARCHES
@@ -61,7 +61,7 @@ def test_what_would_have_changed_nothing_is_not_trusted() -> None:
     assert found.replay is not None
     assert found.replay.changed == 0
     assert found.order == RULES
-    assert "harm is not excluded" in found.reason
+    assert "does not exclude harm" in found.reason
 
 
 def test_what_would_have_harmed_is_not_trusted() -> None:

@@ -137,12 +137,12 @@ def _line_of_winner(candidates: Sequence[_Candidate]) -> str | None:
 
 
 def distinct(history: Iterable[SearchEvidence]) -> tuple[SearchEvidence, ...]:
-    """Every search once: not a second time under its id, nor as a repetition that saw exactly the same."""
+    """Every search once: not a second time under its id, nor a repetition, under whatever name, that saw the same."""
     found: dict[object, SearchEvidence] = {}
     ids: set[str] = set()
     for search in history:
         if search.search_id in ids:
             continue
         ids.add(search.search_id)
-        found.setdefault((search.workflow_id, search.features.model_dump_json(), search.observations), search)
+        found.setdefault((search.features.model_dump_json(), search.observations), search)
     return tuple(found.values())

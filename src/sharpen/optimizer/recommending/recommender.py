@@ -85,15 +85,16 @@ def _reason(found: Replay, searches: int, trust: bool, changed: bool) -> str:
     if not searches:
         return "no earlier search to learn from: order by the rules"
     if not enough(found):
+        workflows = f"{found.workflows} {'workflow' if found.workflows == 1 else 'workflows'}"
         return (
-            f"knows too little: {every}, of which {found.searches} tried two strategies or more, "
-            f"of {found.workflows} {'workflow' if found.workflows == 1 else 'workflows'} "
-            f"({MIN_SEARCHES} of {MIN_WORKFLOWS} are needed): order by the rules"
+            f"knows too little: {every}; {found.searches} of them, of {workflows}, tried several strategies "
+            f"({MIN_SEARCHES} of {MIN_WORKFLOWS} workflows are needed): order by the rules"
         )
-    points = f"{100 * found.advantage:+.1f} points"
-    told = f"{points}, {found.level:.0%} interval {100 * found.low:+.1f} to {100 * found.high:+.1f}"
+    replayed = (
+        f"replayed, the first choice gained {100 * found.advantage:+.1f} points over that of the rules "
+        f"({found.level:.0%} interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    )
     if not trust:
-        replayed = f"in replay of {every}, its first choice gained {told}"
-        return f"not trusted: {replayed}; harm is not excluded: order by the rules"
+        return f"not trusted by {every}: {replayed}, which does not exclude harm: order by the rules"
     kept = "" if changed else "; here it agrees with the rules"
-    return f"ordered by {every}: in replay, its first choice gained {told}{kept}"
+    return f"strategies ordered by {every}: {replayed}{kept}"
