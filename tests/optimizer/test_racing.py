@@ -12,7 +12,7 @@ from sharpen.errors import ErrorKind
 from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.racing.merit import Form, merit
 from sharpen.optimizer.racing.order import stratified
-from sharpen.optimizer.racing.race import Race, full_budget
+from sharpen.optimizer.racing.race import LEANS, Race, full_budget
 
 CASES = tuple(f"case{number}" for number in range(40))
 
@@ -51,6 +51,16 @@ def test_without_a_limit_the_last_one_sees_all_cases(contenders: int, cases: int
     asked = run(race, dict.fromkeys(names, 0.5))
     assert len(race.seen) >= min(cases, 0.9 * cases + 1) - 2  # whole cases only
     assert len(asked) <= full_budget(contenders, cases)
+
+
+@given(contenders=st.integers(2, 30), cases=st.integers(1, 100), more=st.integers(0, 500))
+def test_whatever_leans_to_the_early_heats_the_last_ones_see_all_cases(contenders: int, cases: int, more: int) -> None:
+    names = [f"c{number}" for number in range(contenders)]
+    least = full_budget(contenders, cases, LEANS[-1])
+    assert least <= full_budget(contenders, cases)
+    race = Race([f"case{number}" for number in range(cases)], names, least + more)
+    run(race, dict.fromkeys(names, 0.5))
+    assert len(race.seen) >= min(cases, 0.9 * cases + 1) - 2
 
 
 def test_a_lone_contender_is_measured() -> None:

@@ -10,7 +10,7 @@
 All who are still in have seen the same first cases, so that what is compared is paired, and an easy stretch helps
 nobody. After each heat the better 60 % stay. It is sequential halving (Karnin, Koren & Somekh 2013, "Almost optimal
 exploration in multi-armed bandits") with three changes, each measured in docs/search.md: the cases come in proportion
-to their answers, form counts a little at first, and the budget leans towards the early heats, where most is decided.
+to their answers, form counts a little at first, and the early heats may have more, where the last ones see all anyway.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from sharpen.optimizer.racing.merit import merit
 KEEP = 0.6
 """Of the contenders of a heat so many go on."""
 
-LEAN = 0.8
-"""Each heat may spend so much of what the one before it might."""
+LEANS = (0.8, 0.85, 0.9, 0.95, 1.0)
+"""Each heat may spend so much of what the one before it might: the first of these with which the last ones see all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,11 @@ def fields(contenders: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def full_budget(contenders: int, cases: int) -> int:
+def full_budget(contenders: int, cases: int, lean: float = LEANS[0]) -> int:
     """Case runs with which the last of ``contenders`` sees all ``cases``."""
     if not contenders:
         return 0
-    shares = [(LEAN**heat, field) for heat, field in enumerate(fields(contenders))]
+    shares = [(lean**heat, field) for heat, field in enumerate(fields(contenders))]
     seen = math.fsum(share / field for share, field in shares)  # of a budget of one
     # a heat cannot run a part of a case: one more for each makes up for it
     return math.ceil(cases * math.fsum(share for share, _ in shares) / seen) + contenders
@@ -97,6 +97,8 @@ class Race:
         self._order = {name: place for place, name in enumerate(contenders)}
         self._records = {name: _Record() for name in contenders}
         self._fields = fields(len(self._racing))
+        enough = (lean for lean in LEANS if full_budget(len(self._racing), len(cases), lean) <= self._left)
+        self._lean = next(enough, LEANS[-1])
         self._heat = self._seen = 0
         self._due: Heat | None = None
         self.drops: list[Drop] = []
@@ -153,7 +155,7 @@ class Race:
     def _affordable(self) -> int:
         """Cases of the next heat. Where its share buys none, heats are skipped, as far as whole cases can be paid."""
         for heat in range(self._heat, len(self._fields)):
-            shares = [LEAN**later for later in range(len(self._fields) - heat)]
+            shares = [self._lean**later for later in range(len(self._fields) - heat)]
             cases = int(self._left * shares[0] / sum(shares)) // len(self._racing)
             if self._seen == 0:
                 cases = max(1, cases)
