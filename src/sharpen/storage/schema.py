@@ -11,6 +11,8 @@
     responses                        answers by content hash: the cache
     searches ──< search_calls        optimizations under way, or cut off: enough to go on with; calls of no run
     holdouts ──< holdout_cases       which cases each search saw, looked at to prove something, or spent on a claim
+    ab_tests                         what one `sharpen ab PLAN` tries and found; its runs name it as parent_run_id
+    experiments ──< experiment_outcomes, experiment_refusals    online experiments, and what came in
     processes, locks, claims         who is at work, on which run, waiting for which answer
 
 Portable SQL only. Integer keys tie the big tables together; the names users see (run_id, case_id) are looked up.
@@ -37,7 +39,7 @@ from sqlalchemy import (
 
 from sharpen.storage.types import ExactText, Json, Moment
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: what a store must hold for this code."""
 
 VERSION_TABLE = "sharpen_schema"
@@ -212,6 +214,8 @@ alias_history = Table(
     _text("version", optional=True),
     _text("previous", optional=True),
     Column("moved_at", Moment, nullable=False),
+    _text("reason", optional=True),
+    _text("actor", optional=True),
     Index(None, "workflow_id", "alias"),
 )
 
@@ -292,6 +296,50 @@ holdout_cases = Table(
     _text("part"),  # seen: trained or selected on · holdout
     Column("granted", Boolean, nullable=False),
     Column("looked", Boolean, nullable=False),
+)
+
+ab_tests = Table(
+    "ab_tests",
+    metadata,
+    _text("id", primary_key=True),
+    _text("workflow_id"),
+    Column("started_at", Moment, nullable=False),
+    _text("fingerprint"),  # of what is compared, on what, by which rules: one that was cut off is found by it
+    Column("definition", Json, nullable=False),
+    Column("finished_at", Moment),  # NULL: under way, or cut off
+    Column("report", Json),
+    Index(None, "workflow_id", "started_at"),
+)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    _text("name", primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Column("definition", Json, nullable=False),
+    Column("stopped_at", Moment),
+    Column("report", Json),
+)
+
+experiment_outcomes = Table(
+    "experiment_outcomes",
+    metadata,
+    Column("id", _CASE_KEY, primary_key=True),  # grows: the order in which they came in
+    Column("experiment", ExactText, ForeignKey("experiments.name", ondelete="CASCADE"), nullable=False),
+    _text("unit_id"),
+    _text("metric"),
+    _text("variant"),
+    Column("value", Double, nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("experiment", "unit_id", "metric"),
+)
+
+experiment_refusals = Table(
+    "experiment_refusals",
+    metadata,
+    Column("experiment", ExactText, ForeignKey("experiments.name", ondelete="CASCADE"), primary_key=True),
+    _text("reason", primary_key=True),
+    Column("number", BigInteger, nullable=False),
 )
 
 processes = Table(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sharpen.config.models import Case
 from sharpen.storage.cache import CacheRepository
@@ -28,6 +29,9 @@ from sharpen.storage.sink import StoreSink
 from sharpen.storage.spending import Span, spans_of, spent_by, take_up
 from sharpen.storage.versions import StoredVersionRepository
 from sharpen.storage.writer import Writer
+
+if TYPE_CHECKING:
+    from sharpen.storage.experiments import AbRepository, StoredExperimentRepository
 
 
 class Store:
@@ -81,6 +85,20 @@ class Store:
     def database(self) -> Database:
         """The database beneath, for exports and maintenance."""
         return self._database
+
+    @cached_property
+    def experiments(self) -> StoredExperimentRepository:
+        """Online experiments."""
+        from sharpen.storage.experiments import StoredExperimentRepository  # most commands need none of it
+
+        return StoredExperimentRepository(self._database)
+
+    @cached_property
+    def ab_tests(self) -> AbRepository:
+        """Offline A/B tests."""
+        from sharpen.storage.experiments import AbRepository
+
+        return AbRepository(self._database)
 
     def sink(self, cases: Iterable[Case] = ()) -> StoreSink:
         """A ``RunSink`` that writes here. With ``cases``, the runs' inputs are stored too."""

@@ -62,7 +62,14 @@ class StoredVersionRepository:
             return tuple(sorted(found))
 
     def set_alias(
-        self, workflow_id: str, alias: str, version: str | None, *, expected_current: str | None = None
+        self,
+        workflow_id: str,
+        alias: str,
+        version: str | None,
+        *,
+        expected_current: str | None = None,
+        reason: str | None = None,
+        actor: str | None = None,
     ) -> None:
         with self._database.write() as connection:
             if version is not None:
@@ -80,6 +87,7 @@ class StoredVersionRepository:
                 statement = insert_or_replace(connection.dialect.name, schema.aliases)
                 connection.execute(statement, {**key, "version": version})
             move = {**key, "version": version, "previous": current, "moved_at": datetime.now(UTC)}
+            move |= {"reason": reason, "actor": actor}
             connection.execute(schema.alias_history.insert(), move)
 
     def get_alias(self, workflow_id: str, alias: str) -> str | None:
@@ -92,7 +100,7 @@ class StoredVersionRepository:
 
     def alias_history(self, workflow_id: str, alias: str | None = None) -> tuple[AliasMove, ...]:
         query = (
-            select(_MOVES.alias, _MOVES.version, _MOVES.previous, _MOVES.moved_at)
+            select(_MOVES.alias, _MOVES.version, _MOVES.previous, _MOVES.moved_at, _MOVES.reason, _MOVES.actor)
             .where(_MOVES.workflow_id == workflow_id)
             .order_by(_MOVES.id)
         )

@@ -97,6 +97,13 @@ class VersionRepositoryContract:
         ]
         assert repository.workflows() == ("another", "triage")
 
+    def test_a_move_of_an_alias_says_why_and_by_whom(self, repository: VersionRepository) -> None:
+        repository.add(make_version())
+        repository.set_alias("triage", "production", "1.0.0", reason="it won \x00", actor="sharpen ab")
+        repository.set_alias("triage", "production", None)
+        moves = repository.alias_history("triage", "production")
+        assert [(move.reason, move.actor) for move in moves] == [("it won \x00", "sharpen ab"), (None, None)]
+
     def test_two_versions_may_hold_the_same_contents(self, repository: VersionRepository) -> None:
         repository.add(make_version("1.0.0"))
         repository.add(make_version("1.0.1"))

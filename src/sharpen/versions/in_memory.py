@@ -43,7 +43,14 @@ class InMemoryVersionRepository:
             return tuple(sorted(workflow for workflow, history in self._versions.items() if history))
 
     def set_alias(
-        self, workflow_id: str, alias: str, version: str | None, *, expected_current: str | None = None
+        self,
+        workflow_id: str,
+        alias: str,
+        version: str | None,
+        *,
+        expected_current: str | None = None,
+        reason: str | None = None,
+        actor: str | None = None,
     ) -> None:
         with self._lock:
             known = self._versions.get(workflow_id, {})
@@ -58,7 +65,14 @@ class InMemoryVersionRepository:
                 del self._aliases[workflow_id][alias]
             else:
                 self._aliases[workflow_id][alias] = version
-            move = AliasMove(alias=alias, version=version, previous=current, moved_at=datetime.now(UTC))
+            move = AliasMove(
+                alias=alias,
+                version=version,
+                previous=current,
+                moved_at=datetime.now(UTC),
+                reason=reason,
+                actor=actor,
+            )
             self._moves[workflow_id].append(move)
 
     def get_alias(self, workflow_id: str, alias: str) -> str | None:

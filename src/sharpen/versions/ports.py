@@ -9,12 +9,17 @@ from sharpen.versions.models import PromptVersion
 
 
 class AliasMove(Record):
-    """One move of an alias. ``previous`` is None when it was set first, ``version`` when it was removed."""
+    """One move of an alias. ``previous`` is None when it was set first, ``version`` when it was removed.
+
+    ``reason``: why it was made, ``actor``: by whom; None when nobody said.
+    """
 
     alias: str
     version: str | None
     previous: str | None
     moved_at: AwareDatetime
+    reason: str | None = None
+    actor: str | None = None
 
 
 class VersionRepository(Protocol):
@@ -36,9 +41,16 @@ class VersionRepository(Protocol):
         """Every workflow that has a version, sorted."""
 
     def set_alias(
-        self, workflow_id: str, alias: str, version: str | None, *, expected_current: str | None = None
+        self,
+        workflow_id: str,
+        alias: str,
+        version: str | None,
+        *,
+        expected_current: str | None = None,
+        reason: str | None = None,
+        actor: str | None = None,
     ) -> None:
-        """Point ``alias`` at ``version``, or remove it (None); every move is remembered.
+        """Point ``alias`` at ``version``, or remove it (None); every move is remembered, with its reason and actor.
 
         With ``expected_current``, only when it points there now ("": at nothing yet), compare and set: else
         ``VersionConflictError``.

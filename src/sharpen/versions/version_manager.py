@@ -184,23 +184,44 @@ class VersionManager:
             metadata={"restores": target.version},
         )
 
-    def tag(self, workflow_id: str, version: str, alias: str, expected_current: str | None = None) -> PromptVersion:
-        """Point ``alias`` (``production``) at a version; every move is remembered.
+    def tag(
+        self,
+        workflow_id: str,
+        version: str,
+        alias: str,
+        expected_current: str | None = None,
+        *,
+        reason: str | None = None,
+        actor: str | None = None,
+    ) -> PromptVersion:
+        """Point ``alias`` (``production``) at a version; every move is remembered, with its ``reason`` and ``actor``.
 
         With ``expected_current`` (a version number, "" for none) only when the alias points there now, so that two
         people who move it at once do not overwrite each other: else ``VersionConflictError``.
         """
         _check_alias(alias)
         target = self.get(workflow_id, version)
-        self._repository.set_alias(workflow_id, alias, target.version, expected_current=expected_current)
+        self._repository.set_alias(
+            workflow_id, alias, target.version, expected_current=expected_current, reason=reason, actor=actor
+        )
         return target
 
-    def untag(self, workflow_id: str, alias: str, expected_current: str | None = None) -> None:
+    def untag(
+        self,
+        workflow_id: str,
+        alias: str,
+        expected_current: str | None = None,
+        *,
+        reason: str | None = None,
+        actor: str | None = None,
+    ) -> None:
         """Remove an alias; its history stays. Raises ``UnknownNameError`` when it is not set."""
         aliases = self._repository.aliases(workflow_id)
         if alias not in aliases:
             raise UnknownNameError(f"alias of {workflow_id!r}", alias, aliases)
-        self._repository.set_alias(workflow_id, alias, None, expected_current=expected_current)
+        self._repository.set_alias(
+            workflow_id, alias, None, expected_current=expected_current, reason=reason, actor=actor
+        )
 
     def aliases(self, workflow_id: str) -> dict[str, str]:
         """Every alias and the version it points at."""

@@ -1,0 +1,1 @@
+"""A/B experiments, offline and online: assignment, always-valid evidence, verdicts. Pure."""
