@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sharpen.config.weights import Weights
 from sharpen.optimizer.objective import Objective
 from sharpen.optimizer.ports import CaseOutcome
+from sharpen.optimizer.racing.race import Race
 
 IDS = [f"c{n}" for n in range(10)]
 
@@ -65,3 +66,15 @@ def test_the_bonuses_of_all_cases_make_up_the_score(passes: int, tokens: float, 
     tried = outcomes(passes, tokens=tokens)
     in_passes = sum(tried[case_id].pass_rate - SEED[case_id].pass_rate + goal.bonus(tried[case_id]) for case_id in IDS)
     assert goal.score(tried, IDS) == pytest.approx(quality * in_passes / len(IDS))
+
+
+def test_a_bonus_counts_like_passes_in_the_race() -> None:
+    race = Race(IDS, ["passes", "saves"], 20)
+    heat = race.next()
+    assert heat is not None
+    for case in heat.cases:
+        race.tell("passes", case, 1.0)
+        race.tell("saves", case, 1.0, bonus=0.1)
+    race.next()
+    assert race.leader == "saves"
+    assert race.passed("saves") == race.passed("passes")  # what is told of passes stays true

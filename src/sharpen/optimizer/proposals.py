@@ -84,9 +84,10 @@ class Proposals:
         start = parent.candidate.prompt if parent else prompt
         lineage = parent.lineage if parent else frozenset[str]()
         self._seen.update((prompt.content_hash, start.content_hash))
+        crossing_first = sorted(self.strategies, key=lambda strategy: strategy.name != Crossover.name)
         contexts = {
             strategy.name: (strategy, self._context(strategy, start, analysis, parent, pair))
-            for strategy in self.strategies
+            for strategy in crossing_first
             if strategy.repeatable or strategy.name not in lineage
         }
         asking = {name for name, (strategy, _) in contexts.items() if strategy.asks and self.measurement.rewrite}

@@ -20,6 +20,7 @@ from sharpen.optimizer.proof.plan import Claim
 from sharpen.optimizer.search import Contender, rank_key
 
 WORTH_SAVING = 0.95  # of the seed's tokens, at most, is a saving
+_ROUNDING = 1e-9  # one case of twenty is five points, whatever the last bits say
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Selector:
         margin: float = 0.05,
     ) -> None:
         self._dev, self._baseline, self._rules = dev, baseline, rules
-        self._weights, self._margin = weights, margin
+        self._weights, self._margin = weights, margin + _ROUNDING
         self.objective = Objective(weights, {case_id: baseline[case_id] for case_id in dev if case_id in baseline})
 
     def score(self, contender: Contender) -> float | None:
