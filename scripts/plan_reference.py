@@ -118,6 +118,12 @@ stands in a plan: what looks like one is refused.
 
 TOP_MEANING = {key: field.description or "" for key, field in RunManifest.model_fields.items()}
 
+WEIGHTS_NOTE = """
+The prompt itself scores 0. Both sides are means over the same dev cases; a figure that is not known, or 0 for the
+prompt, counts for nothing. `{quality: 1, tokens: 0.2}` takes half the tokens for ten points of pass rate. The limits of
+`rules` come first, and so does `margin`: [which claim is proved](search.md#several-goals).
+"""
+
 OPTIMIZE_NOTE = """\
 `budget` takes the keys of `execution.budget`, `rewriter` those of `target`. A strategy of your own is named as
 `module:Class`.
@@ -203,10 +209,12 @@ def render() -> str:
         section(3, "`rate_limit`", definitions["RateLimit"]),
         section(3, "`budget`", definitions["Budget"]),
         section(3, "`hedge`", definitions["HedgeConfig"]),
-        section(2, "`rules`", definitions["Thresholds"]),
+        section(2, "`rules`", definitions["PlanRules"]),
         section(2, "`optimize`", definitions["OptimizeConfig"]),
         OPTIMIZE_NOTE,
         section(3, "`split`", definitions["SplitConfig"]),
+        section(3, "`weights`", definitions["Weights"]),
+        WEIGHTS_NOTE,
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -220,7 +228,13 @@ def common_keys(definitions: dict[str, Any]) -> dict[str, Any]:
 
 def kinds(definitions: dict[str, Any]) -> list[tuple[str, str]]:
     """What is written under ``kind``, and the definition that goes with it."""
-    named = [("OpenAITarget", ""), ("LocalTarget", ""), ("PythonTarget", ""), ("ScriptedTarget", "")]
+    named = [
+        ("OpenAITarget", ""),
+        ("LocalTarget", ""),
+        ("PythonTarget", ""),
+        ("DspyTarget", ""),
+        ("ScriptedTarget", ""),
+    ]
     found = [(definitions[name]["properties"]["kind"]["const"], name) for name, _ in named]
     return [*found, ("module:Class", "PluginTarget")]
 

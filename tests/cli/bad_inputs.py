@@ -184,7 +184,7 @@ MISTAKES: Mapping[str, tuple[Mistake, ...]] = {
         Mistake(
             "an unknown target",
             RUN,
-            "plan.yaml:4: target.kind: unknown target kind 'opanai'; did you mean 'openai'?; expected one of local, openai, python, scripted or 'module:Class'",
+            "plan.yaml:4: target.kind: unknown target kind 'opanai'; did you mean 'openai'?; expected one of dspy, local, openai, python, scripted or 'module:Class'",
             files=plan("kind: scripted", "kind: opanai"),
         ),
         Mistake(

@@ -20,7 +20,7 @@ GOOD = {
     "dataset": "dataset: cases.jsonl",
 }
 CASES = '{"vars": {"q": "a"}, "expected": "b"}\n'
-KINDS = "expected one of local, openai, python, scripted or 'module:Class'"
+KINDS = "expected one of dspy, local, openai, python, scripted or 'module:Class'"
 TYPES = (
     "expected one of contains, contains-all, contains-any, contains-json, cost, ends-with, equals, icontains, "
     "icontains-all, icontains-any, iequals, is-json, is-number, latency, length, levenshtein, llm-rubric, one-of, "
@@ -256,7 +256,7 @@ TABLE = [
         "'api_key_env' names it",
     ], changes={"target": "target: {kind: openai, model: m, base_url: 'https://u:s3cret@example.org/v1'}"}),
     Bad("plan, prompt and data at once", [
-        "plan.yaml:3: target.kind: unknown target kind 'x'; expected one of local, openai, python, scripted or 'module:Class'",
+        "plan.yaml:3: target.kind: unknown target kind 'x'; expected one of dspy, local, openai, python, scripted or 'module:Class'",
         "plan.yaml:5: rules.min_confidence: got 2; expected a number of at most 1",
         "p.md:1: template: unexpected '}'",
         "cases.jsonl:1: got 5; expected a case: {vars: {…}, expected: …}",

@@ -26,7 +26,7 @@ def plan_schema() -> dict[str, Any]:
         {"required": ["path"], "properties": {"path": {"type": "string"}}},
         {"required": ["cases"], "properties": {"cases": {"type": "array", "minItems": 1}}},
     ]
-    for target in ("OpenAITarget", "LocalTarget", "PythonTarget", "ScriptedTarget"):
+    for target in ("OpenAITarget", "LocalTarget", "PythonTarget", "DspyTarget", "ScriptedTarget"):
         definitions[target]["required"] = ["kind", *definitions[target].get("required", ())]
     optimize = definitions["OptimizeConfig"]["properties"]
     optimize["strategies"] = _one_or_many(optimize["strategies"])

@@ -125,6 +125,26 @@ class PythonTarget(PlanPart):
     params: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments passed to the function.")
 
 
+class DspyTarget(PlanPart):
+    """A DSPy program (extra ``sharpen[dspy]``): the prompt is a predictor's instruction, the variables its inputs."""
+
+    kind: Literal["dspy"] = "dspy"
+    program: Reference = Field(
+        description="`module:name` of a `dspy.Module`, or of what makes one without arguments; beside the plan or "
+        "installed."
+    )
+    predictor: str | None = Field(
+        default=None, description="Whose instruction the prompt is, as `named_predictors()` has it. Left out: the only."
+    )
+    output: str | None = Field(
+        default=None,
+        description="The field of the prediction that assertions see. Left out: the only one besides `reasoning`, else "
+        "all as a JSON object.",
+    )
+    saved: PlanPath | None = Field(default=None, description="A JSON file of `program.save`, loaded first.")
+    price: Price | None = Field(default=None, description="Left out: by the price data base, unknown if not there.")
+
+
 class ScriptedReply(PlanPart):
     """What the scripted target answers: an output or a failure, with latency and usage on request.
 
@@ -188,7 +208,7 @@ class PluginTarget(PlanPart):
     options: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments of the constructor.")
 
 
-TARGET_KINDS = ("openai", "local", "python", "scripted")
+TARGET_KINDS = ("openai", "local", "python", "dspy", "scripted")
 
 
 def _tag(value: Any) -> str | None:
@@ -204,6 +224,7 @@ TargetConfig = Annotated[
     Annotated[OpenAITarget, Tag("openai")]
     | Annotated[LocalTarget, Tag("local")]
     | Annotated[PythonTarget, Tag("python")]
+    | Annotated[DspyTarget, Tag("dspy")]
     | Annotated[ScriptedTarget, Tag("scripted")]
     | Annotated[PluginTarget, Tag("plugin")],
     Discriminator(_tag),

@@ -15,6 +15,7 @@ TARGETS: dict[str, str] = {
     "openai": "sharpen.targets.openai_compatible:OpenAICompatibleTarget",
     "local": "sharpen.targets.local_model:LocalModelTarget",
     "python": "sharpen.targets.python_callable:PythonCallableTarget",
+    "dspy": "sharpen.targets.dspy_program:DspyProgram",
     "scripted": "sharpen.targets.scripted:ScriptedReplies",
 }
 """Kind → ``module:Class``, built as ``Class(config, base_dir)``. A kind of sharpen's own is one line here."""
