@@ -100,7 +100,7 @@ def test_the_price_of_a_prompt_is_judged_alike_whether_paid_or_remembered(cli: C
 def test_the_json_document_is_the_contract_s_models(cli: Cli) -> None:
     cli.plan(cases=6)
     done = cli("run", "plan.yaml", "--json")
-    assert list(done.json) == ["run", "report", "decision", "patterns", "time"]
+    assert list(done.json) == ["run", "report", "decision", "patterns", "flakiness", "time"]
     run = RunExecutionResult.model_validate(done.json["run"])
     report = TestExecutionReport.model_validate(done.json["report"])
     decision = Decision.model_validate(done.json["decision"])
@@ -133,7 +133,9 @@ def test_reports_are_written_in_every_format_also_into_new_directories(cli: Cli)
     done = cli("run", "plan.yaml", *(part for name in names for part in ("--output", name)))
     assert [line for line in done.out.splitlines() if line.startswith("Report: ")] == [f"Report: {n}" for n in names]
     assert "<html" in Path("new/deep/r.html").read_text("utf-8")
-    assert list(json.loads(Path("r.json").read_text("utf-8"))) == ["run", "report", "decision", "patterns", "time"]
+    assert list(json.loads(Path("r.json").read_text("utf-8"))) == [
+        "run", "report", "decision", "patterns", "flakiness", "time",
+    ]  # fmt: skip
     suite = ElementTree.parse("r.junit.xml").getroot().find("testsuite")
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("6", "6")

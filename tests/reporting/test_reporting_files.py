@@ -36,7 +36,7 @@ EVIL = "a | b\n`c` <script>x</script> \x1b[31m\x00 @team http://evil.example [l]
 def test_a_run_document_reads_back_as_the_same_models() -> None:
     run = make_run()
     document = json.loads(dumps(run_document(run, make_report(run), make_decision())))
-    assert set(document) == {"run", "report", "decision", "patterns", "time"}
+    assert set(document) == {"run", "report", "decision", "patterns", "flakiness", "time"}
     assert RunExecutionResult.model_validate(document["run"]) == run
     assert TestExecutionReport.model_validate(document["report"]) == make_report(run)
     assert Decision.model_validate(document["decision"]) == make_decision()

@@ -90,8 +90,9 @@ def _run(
         )
     aborted = wiring.abort_message(story.result, store)
     cases = wiring.inputs_of(loaded, story.result, store)
-    show.run(story, cases, as_json, outputs, wiring.store_option(store), aborted)
-    raise typer.Exit(wiring.exit_code(story, loaded.manifest))
+    flaky = wiring.flakiness_of_run(story.result.run_id, store, by_repeats=True)
+    show.run(story, cases, as_json, outputs, wiring.store_option(store), aborted, flakiness=flaky)
+    raise typer.Exit(wiring.exit_code(story))
 
 
 def _optimization(

@@ -78,7 +78,8 @@ def show_run(
         loaded, story = wiring.load_story(run, opened, overrides)
         cases = wiring.inputs_of(loaded, story.result, opened)
         patterns = wiring.stored_patterns(story.result, opened)
-        show.run(story, cases, as_json, outputs, goes_on, time=True, patterns=lambda: patterns)
+        flaky = wiring.flakiness_of_run(story.result.run_id, opened)
+        show.run(story, cases, as_json, outputs, goes_on, time=True, patterns=lambda: patterns, flakiness=flaky)
 
 
 @app.command("export")

@@ -13,7 +13,7 @@ from sharpen.cli.streams import to_reader
 from sharpen.config.models import Case
 from sharpen.errors import RunAborted
 from sharpen.executor.models import RunStatus
-from sharpen.history.models import Comparison
+from sharpen.history.models import Comparison, Flakiness
 from sharpen.json_stream import chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import OptimizationOutcome
@@ -44,6 +44,7 @@ def run(
     aborted: str | None = None,
     time: bool = False,
     patterns: Callable[[], ErrorPatterns | None] | None = None,
+    flakiness: Flakiness | None = None,
 ) -> None:
     """A run's report on stdout and in files. ``store_option``: what later commands need to find it.
 
@@ -53,9 +54,9 @@ def run(
     """
     grouped = patterns() if patterns else patterns_of_run(story.result, cases)
     for path in outputs:
-        write_output(path, RunOutput(story.result, story.report, story.decision, cases, grouped))
+        write_output(path, RunOutput(story.result, story.report, story.decision, cases, grouped, flakiness))
     if as_json:
-        document = run_document(story.result, story.report, story.decision, grouped)
+        document = run_document(story.result, story.report, story.decision, grouped, flakiness)
         if aborted:
             document["error"] = {"type": "RunAborted", "message": aborted, "exit_code": 3, "problems": []}
             print(f"error: {aborted}", file=sys.stderr)
@@ -64,7 +65,9 @@ def run(
     if aborted:
         raise RunAborted(aborted)
     console = terminal.make_console()
-    terminal.print_run(console, story.result, story.report, story.decision, cases, time=time, patterns=grouped)
+    terminal.print_run(
+        console, story.result, story.report, story.decision, cases, time=time, patterns=grouped, flakiness=flakiness
+    )
     if story.result.status is not RunStatus.COMPLETED:
         console.print(f"Go on: sharpen resume {story.result.run_id}{store_option}", soft_wrap=True)
         if raised := larger_budget(story.result.stop_reason, "execution"):

@@ -16,7 +16,15 @@ from sharpen.history.case_changes import CaseChanges
 from sharpen.history.case_tally import CaseTally
 from sharpen.history.flakiness import FlakinessFold
 from sharpen.history.metric_tests import compare_metrics
-from sharpen.history.models import ComparedRun, Comparison, DataSetMatch, Flakiness, RunDifference
+from sharpen.history.models import (
+    ComparedRun,
+    Comparison,
+    DataSetMatch,
+    Flakiness,
+    MetricChange,
+    MetricName,
+    RunDifference,
+)
 from sharpen.history.paired import PairedColumns, PairedFold
 
 
@@ -53,9 +61,11 @@ class ComparisonFold:
         differences: Sequence[RunDifference],
         pools: tuple[Sequence[str], Sequence[str]],
         notes: Sequence[str] = (),
+        prompt_diff: str = "",
     ) -> Comparison:
         """All that was added. ``pools``: the runs behind each side's flakiness, its own first."""
         columns = self._pairs.columns()
+        metrics = compare_metrics(columns, self._alpha, self._seed)
         steady = self._steady[0].found(pools[0]), self._steady[1].found(pools[1])
         return Comparison(
             first=first.model_copy(update={"cached": columns.cached[0]}),
@@ -63,11 +73,12 @@ class ComparisonFold:
             alpha=self._alpha,
             differences=tuple(differences),
             data=data,
-            metrics=compare_metrics(columns, self._alpha, self._seed),
+            metrics=metrics,
             changes=self._changes.found(),
             flakiness_first=steady[0],
             flakiness_second=steady[1],
-            notes=(*notes, *self._notes(columns, differences, steady, pools)),
+            prompt_diff=prompt_diff,
+            notes=(*notes, *self._notes(columns, differences, steady, pools), *_about_latency(metrics)),
         )
 
     def _notes(
@@ -106,3 +117,10 @@ class ComparisonFold:
                 "way. `--set execution.repeats=5` shows which ones are."
             )
         return notes
+
+
+def _about_latency(metrics: Sequence[MetricChange]) -> list[str]:
+    times = (MetricName.LATENCY_MEDIAN, MetricName.LATENCY_P95)
+    if not any(metric.name in times and metric.verdict in ("better", "worse") for metric in metrics):
+        return []
+    return ["Latency tells of the hour as well as of the prompt: the two runs met another load on server and machine."]

@@ -131,6 +131,8 @@ def _cost_change(columns: PairedColumns, alpha: float, seed: int) -> MetricChang
             after=known[1],
             note=f"unknown: {number} without a known price",
         )
+    if columns.cases and not np.nan_to_num(columns.cost).any():
+        return MetricChange(name=MetricName.COST, before=0.0, after=0.0, change=0.0, note="free in both runs")
     return _mean_change(MetricName.COST, columns, columns.cost, alpha, seed)
 
 

@@ -172,7 +172,10 @@ class Flakiness(Record):
 
 
 class Comparison(Record):
-    """Two runs, paired by case. ``notes`` says what the figures do not hold."""
+    """Two runs, paired by case. ``notes`` says what the figures do not hold.
+
+    ``prompt_diff``: unified, empty when the prompts are equal.
+    """
 
     first: ComparedRun
     second: ComparedRun
@@ -184,6 +187,7 @@ class Comparison(Record):
     flakiness_first: Flakiness | None = None
     flakiness_second: Flakiness | None = None
     notes: tuple[str, ...] = ()
+    prompt_diff: str = ""
 
     def of_kind(self, kind: ChangeKind) -> tuple[CaseChange, ...]:
         """The cases of one kind, in case order."""

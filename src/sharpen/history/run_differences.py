@@ -42,7 +42,8 @@ def differences(first: RunFacts, second: RunFacts, data: DataSetMatch) -> tuple[
     ]
     if first.prompt_hash != second.prompt_hash:
         prompts = {"before": first.prompt_hash, "after": second.prompt_hash}
-        found.append(RunDifference(aspect="prompt", text="another prompt", loud=False, **prompts))
+        told = " → ".join((value or "unknown")[:12] for value in prompts.values())
+        found.append(RunDifference(aspect="prompt", text=f"another prompt ({told})", loud=False, **prompts))
     return tuple(sorted(found, key=lambda item: not item.loud))
 
 

@@ -6,7 +6,7 @@ from sharpen.history.models import ChangeKind, Comparison, Flakiness
 from sharpen.reporting import comparison_text as words
 from sharpen.reporting import figures as fig
 from sharpen.reporting import flakiness_text
-from sharpen.reporting.markdown import cell, head, joined, table
+from sharpen.reporting.markdown_parts import cell, head, joined, table
 
 SHOWN = 30
 

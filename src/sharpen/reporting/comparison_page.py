@@ -32,8 +32,9 @@ def comparison_html(found: Comparison, *, title: str | None = None) -> str:
         if flakiness is not None
     ]
     sections = [
-        ("differences", "Differences", found.differences),
+        ("differences", "Differences", any(item.loud for item in found.differences)),
         ("metrics", "Metrics", True),
+        ("prompt", "Prompt", found.prompt_diff),
         ("changes", "Cases", kinds),
         ("flakiness", "Flakiness", steady),
     ]
@@ -48,10 +49,12 @@ def comparison_html(found: Comparison, *, title: str | None = None) -> str:
         sides=[("First", words.side_text(found, 0)), ("Second", words.side_text(found, 1))],
         loud=any(item.loud for item in found.differences),
         differences=found.differences,
+        quiet=[item for item in found.differences if not item.loud],
         level=words.level(found),
         metrics=words.metric_rows(found),
         small=[line for line in (words.tests_used(found), *words.untested(found)) if line],
         notes=found.notes,
+        diff=found.prompt_diff,
         kinds=kinds,
         flakiness=steady,
         sections=[(anchor, name) for anchor, name, there in sections if there],

@@ -66,12 +66,12 @@ def headline(found: Comparison) -> VerdictText:
         if (number := len(found.of_kind(kind))) or kind in (ChangeKind.FIXED, ChangeKind.BROKEN)
     ]
     detail = f"{fig.plural(found.data.paired, 'case')} paired: {', '.join(counts)}."
-    if worse:
-        text = f"worse: {', '.join(worse)}" + (f"; better: {', '.join(better)}" if better else "")
-        return VerdictText("warn" if better else "bad", "Mixed" if better else "Worse", text, detail)
-    if better:
-        return VerdictText("good", "Better", ", ".join(better), detail)
-    return VerdictText("neutral", "No difference shown", "nothing changed beyond chance", detail)
+    if worse and better:
+        return VerdictText("warn", "Mixed", f"Better {', '.join(better)}; worse {', '.join(worse)}", detail)
+    if worse or better:
+        label = "Worse" if worse else "Better"
+        return VerdictText("bad" if worse else "good", label, f"{label} {', '.join(worse or better)}", detail)
+    return VerdictText("neutral", "No difference", "Nothing changed beyond chance", detail)
 
 
 _COUNTED = {
@@ -112,7 +112,7 @@ def _row(metric: MetricChange) -> MetricRow:
         name=SHORT[metric.name],
         before=show(metric.before),
         after=show(metric.after),
-        change=f"{signed(metric.change)}{unit}" if metric.change is not None else fig.NOTHING,
+        change=fig.NOTHING if metric.change is None else f"{signed(metric.change)}{unit}" if metric.change else "0",
         interval=interval,
         p_value=fig.p_value(metric.p_adjusted).removeprefix("p = ").removeprefix("p ")
         if metric.p_adjusted is not None
@@ -152,6 +152,9 @@ def tests_used(found: Comparison) -> str:
     for metric in tested:
         by_test.setdefault(metric.test, []).append(NAMES[metric.name])
     named = "; ".join(f"{', '.join(names)}: {test}" for test, names in by_test.items())
+    shift = [metric.test for metric in tested if metric.name is MetricName.LATENCY_MEDIAN]
+    if shift:
+        named = named.replace(shift[0], f"{shift[0]}, and the change is the typical shift of a case (Hodges-Lehmann)")
     corrected = f"p is corrected for {fig.plural(len(tested), 'metric')} (Holm), intervals are at {level(found)} each."
     return f"{corrected} {named[:1].upper()}{named[1:]}."
 
@@ -174,8 +177,8 @@ def change_text(change: CaseChange) -> str:
 
 def worth_telling(change: CaseChange) -> bool:
     """Whether the counts say more than the kind does."""
-    plain = change.before.runs == change.after.runs == 1 and not change.before.errors and not change.after.errors
-    return not plain or change.elsewhere is not None
+    steady = change.kind in (ChangeKind.FIXED, ChangeKind.BROKEN, ChangeKind.STILL_FAILING)
+    return not steady or bool(change.before.errors or change.after.errors)
 
 
 def side_text(found: Comparison, number: int) -> str:
@@ -184,7 +187,7 @@ def side_text(found: Comparison, number: int) -> str:
     parts = [side.run_id]
     if side.version:
         parts.append(f"version {side.version}")
-    if side.model:
+    if side.model and found.first.model != found.second.model:
         parts.append(side.model)
     if side.repeats > 1:
         parts.append(f"{side.repeats} repeats")

@@ -18,6 +18,7 @@ from sharpen.config.case_set import cases_by_id
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.executor.result_log import not_succeeded
+from sharpen.history.models import Flakiness
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import (
     CandidateReport,
@@ -32,6 +33,8 @@ from sharpen.reporting import comparison, time_breakdown, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import failures_of
 from sharpen.reporting.console_check import print_check
+from sharpen.reporting.console_comparison import print_flakiness
+from sharpen.reporting.console_front import print_front
 from sharpen.reporting.console_lists import print_runs_table, print_versions_table
 from sharpen.reporting.console_patterns import print_patterns
 from sharpen.reporting.console_time import print_time
@@ -71,6 +74,7 @@ def print_run(
     failures: int = FAILURES_SHOWN,
     time: bool = False,
     patterns: ErrorPatterns | None = None,
+    flakiness: Flakiness | None = None,
 ) -> None:
     """Verdict, figures, what went wrong, the first ``failures`` failing tests, and what the decision suggests.
 
@@ -85,6 +89,7 @@ def print_run(
     if time:
         print_time(console, time_breakdown.of_run(result))
     print_patterns(console, patterns)
+    print_flakiness(console, flakiness)
     _print_failures(console, result, cases, failures)
     if decision is not None and result.status is RunStatus.COMPLETED:
         _print_strategy(console, decision)
@@ -138,6 +143,7 @@ def print_optimization(console: Console, outcome: OptimizationOutcome, report_pa
     print_patterns(console, outcome.patterns)
     if outcome.candidates:
         _print_candidates(console, comparison.ranked(outcome.candidates))
+        print_front(console, outcome)
     if outcome.result is not None:
         _print_changes(console, outcome.result.changes)
     elif outcome.baseline_run.status is RunStatus.COMPLETED:

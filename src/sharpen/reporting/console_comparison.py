@@ -7,7 +7,6 @@ from rich.text import Text
 
 from sharpen.history.models import CaseChange, ChangeKind, Comparison, Flakiness
 from sharpen.reporting import comparison_text as words
-from sharpen.reporting import figures as fig
 from sharpen.reporting import flakiness_text
 from sharpen.reporting.terminal import print_indented, print_line, safe, styled, table
 
@@ -23,7 +22,7 @@ def print_comparison(console: Console, found: Comparison) -> None:
     _print_differences(console, found)
     verdict = words.headline(found)
     style = _STYLES[verdict.tone]
-    console.print(styled(console, f"{_SIGNS[verdict.tone]} {verdict.label}: {verdict.headline}", f"bold {style}"))
+    console.print(styled(console, f"{_SIGNS[verdict.tone]} {verdict.headline}", f"bold {style}"))
     print_line(console, verdict.detail)
     for number, name in enumerate(("first: ", "second:")):
         print_line(console, f"{name} {words.side_text(found, number)}", "dim")
@@ -33,26 +32,28 @@ def print_comparison(console: Console, found: Comparison) -> None:
         _print_kind(console, kind, found.of_kind(kind))
     for name, flakiness in (("first", found.flakiness_first), ("second", found.flakiness_second)):
         if flakiness is not None:
-            print_flakiness(console, flakiness, f"Flakiness of the {name} run")
+            print_flakiness(console, flakiness, f"Flakiness of the {name} run", coins_shown=0)
     for note in found.notes:
         print_line(console, f"- {note}", "dim")
 
 
-def print_flakiness(console: Console, found: Flakiness | None, title: str = "Flakiness") -> None:
-    """pass@k, pass^k and the coins by name; nothing when no case was asked more than once."""
+def print_flakiness(
+    console: Console, found: Flakiness | None, title: str = "Flakiness", coins_shown: int = COINS_SHOWN
+) -> None:
+    """pass@k, pass^k and the first coins by name; nothing when no case was asked more than once."""
     if found is None:
         return
     console.print(styled(console, title, "bold"))
     print_line(console, flakiness_text.summary(found))
     rows = flakiness_text.pass_rows(found)
     print_indented(console, table(console, flakiness_text.PASS_COLUMNS, rows, numbers=flakiness_text.PASS_COLUMNS))
-    coins = flakiness_text.coins(found)
+    coins = flakiness_text.coins(found) if coins_shown else []
     if coins:
         columns = (*flakiness_text.COIN_COLUMNS[:-1], f"{(1 - found.alpha) * 100:g}% interval")
-        shown = [flakiness_text.coin_row(item) for item in coins[:COINS_SHOWN]]
+        shown = [flakiness_text.coin_row(item) for item in coins[:coins_shown]]
         print_indented(console, table(console, columns, shown, numbers=columns[2:], flexible="case"))
-        if len(coins) > COINS_SHOWN:
-            print_line(console, f"… and {fig.plural(len(coins) - COINS_SHOWN, 'more coin')} (--json names them)", "dim")
+        if len(coins) > coins_shown:
+            print_line(console, f"… and {len(coins) - coins_shown:,} more (--json names them)", "dim")
     for caveat in flakiness_text.caveats(found):
         print_line(console, caveat, "dim")
     console.print()

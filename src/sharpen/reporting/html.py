@@ -8,13 +8,15 @@ from typing import Any
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
+from sharpen.history.models import Flakiness
 from sharpen.optimizer.converter import cost_per_request
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 from sharpen.optimizer.pareto import pareto_front
-from sharpen.reporting import chart_data, comparison, pattern_tables, time_tables, verdict
+from sharpen.reporting import chart_data, comparison, front_tables, pattern_tables, time_tables, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import CaseView, case_views
+from sharpen.reporting.comparison_page import flakiness_page
 from sharpen.reporting.digest import digest
 from sharpen.reporting.forecast_text import OURS
 from sharpen.reporting.page import made_by, moment, page
@@ -30,10 +32,11 @@ def render_run_html(
     *,
     title: str | None = None,
     patterns: ErrorPatterns | None = None,
+    flakiness: Flakiness | None = None,
 ) -> str:
     """The page of a single run. Of a large one it shows failing cases and a sample of the others: see ``digest``.
 
-    ``patterns``: its failures in groups.
+    ``patterns``: its failures in groups. ``flakiness``: how steady its cases are.
     """
     found = digest(result, cases)
     statistics = result.statistics
@@ -62,12 +65,14 @@ def render_run_html(
         decision=decision,
         charts=chart_data.of_run(found.figures, complete=statistics.completed_tasks == statistics.total_tasks),
         patterns=pattern_tables.page_of(patterns),
+        flakiness=[flakiness_page(flakiness)] if flakiness else [],
         time=_time(found.time),
         omitted=(found.note, found.command),
         sections=[
             *([("patterns", "Failures")] if patterns else []),
             *([("decision", "Decision")] if decision else []),
             ("charts", "Measurements"),
+            *([("flakiness", "Flakiness")] if flakiness else []),
             ("time", "Time"),
             ("cases", "Cases"),
         ],
@@ -108,7 +113,10 @@ def render_optimization_html(outcome: OptimizationOutcome, cases: Sequence[Case]
         patterns=pattern_tables.page_of(outcome.patterns),
         candidates=[item for item in comparison.ranked(outcome.candidates) if item.dev],
         on_front={item.id for item in pareto_front(outcome.candidates)},
-        front=chart_data.front(outcome),
+        fronts=chart_data.fronts(outcome),
+        front_table=front_tables.front_table(outcome),
+        front_means=front_tables.FRONT_MEANS,
+        shares=(front_tables.SHARE_COLUMNS, front_tables.share_rows(outcome.shares)),
         unmeasured=[item for item in outcome.candidates if not item.dev],
         charts=chart_data.of_optimization(outcome),
         key=("Baseline", "Candidate") if outcome.holdout_run else None,

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sharpen.executor.models import RunExecutionResult, TaskResult
-from sharpen.history.models import ChangeKind, Comparison
+from sharpen.history.models import ChangeKind, Comparison, Flakiness
 from sharpen.json_stream import Later, Rows, chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
@@ -26,10 +26,13 @@ def run_document(
     report: TestExecutionReport | None,
     decision: Decision | None,
     patterns: ErrorPatterns | None = None,
+    flakiness: Flakiness | None = None,
 ) -> dict[str, Any]:
-    """Keys ``run``, ``report``, ``decision`` (both null when the run held nothing to judge), ``patterns`` and ``time``.
+    """Keys ``run``, ``report``, ``decision`` (both null when the run held nothing to judge), ``patterns``,
+    ``flakiness`` and ``time``.
 
-    ``patterns`` groups the failures (null: nothing failed, or nobody asked).
+    ``patterns`` groups the failures (null: nothing failed, or nobody asked). ``flakiness`` says how steady cases are
+    (null: none was asked twice).
     ``time`` says where the time went and what each kind of error cost: seconds, tokens, USD (null: unknown).
     """
     time = time_breakdown.TimeAccumulator()
@@ -44,6 +47,7 @@ def run_document(
         "report": _plain(report),
         "decision": _plain(decision),
         "patterns": _plain(patterns),
+        "flakiness": _plain(flakiness),
         "time": Later(lambda: _valid(asdict(time_breakdown.of_times(result, time)))),
     }
 

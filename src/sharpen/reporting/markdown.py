@@ -7,12 +7,15 @@ from collections.abc import Collection, Sequence
 
 from sharpen.config.models import Case
 from sharpen.executor.models import RunExecutionResult
+from sharpen.history.models import Flakiness
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 from sharpen.reporting import comparison, time_breakdown, time_tables, verdict
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import CaseView, case_views
+from sharpen.reporting.comparison_markdown import flakiness_markdown
 from sharpen.reporting.digest import failing_cases
+from sharpen.reporting.markdown_parts import cell, escape, head, joined, table
 from sharpen.reporting.prompt_diff import diff_prompts
 from sharpen.reporting.text import for_page, one_line
 
@@ -20,9 +23,6 @@ SHOWN = 10
 PATTERNS_SHOWN = 5
 _MARK = {"old": "-", "new": "+", "gap": "@ ", "same": " "}
 DIFF_LINES = 120
-_SPECIAL = re.compile(r"[\\`*_\[\]~$]|^[-+#]")
-_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"})
-_SIGN = {"good": "✅", "bad": "❌", "warn": "⚠️", "neutral": "ℹ️"}
 
 
 def run_markdown(
@@ -31,6 +31,7 @@ def run_markdown(
     decision: Decision | None,
     cases: Collection[Case] = (),
     patterns: ErrorPatterns | None = None,
+    flakiness: Flakiness | None = None,
 ) -> str:
     """Verdict, figures, what went wrong, the first failing cases and where the time went."""
     rows = [(name, value) for name, value in comparison.run_figures(result, report) if value != fig.NOTHING]
@@ -40,6 +41,7 @@ def run_markdown(
         table(("Measure", "Value"), rows, right=1),
         _patterns(patterns),
         _failing(failing, number),
+        flakiness_markdown(flakiness),
         _time(time_breakdown.of_run(result)),
         f"Run `{_code(result.run_id)}`",
     )
@@ -70,14 +72,8 @@ def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = 
     broken = [row for row in views if row.change == "broken"]
     parts.append(_failing(broken[:SHOWN], len(broken), "Broken by the candidate"))
     spent = f"{outcome.calls:,} calls, {outcome.tokens:,} tokens, {fig.usd(outcome.cost)}"
-    parts.append(f"Run `{_code(outcome.run_id)}` · {_escape(spent)}")
+    parts.append(f"Run `{_code(outcome.run_id)}` · {escape(spent)}")
     return joined(*parts)
-
-
-def head(workflow: str, text: verdict.VerdictText) -> str:
-    """The headline with its sign, the detail and the notes."""
-    notes = "".join(f"\n- {cell(note)}" for note in text.notes)
-    return f"### {_SIGN[text.tone]} {cell(workflow)}: {cell(text.headline)}\n\n{cell(text.detail)}\n{notes}"
 
 
 def _patterns(found: ErrorPatterns | None) -> str:
@@ -122,24 +118,6 @@ def _time(found: time_breakdown.TimeBreakdown) -> str:
     return f"<details><summary>Where the time went</summary>\n\n{body}\n\n</details>"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int = 0) -> str:
-    """``right``: so many of the last columns hold figures and are aligned to the right."""
-    marks = ["---"] * (len(header) - right) + ["---:"] * right
-    lines = [header, marks, *([cell(text) for text in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def cell(text: str) -> str:
-    """One line in which nothing is markup, mentions nobody and breaks no table."""
-    return _escape(" ".join(for_page(text).split()))
-
-
-def _escape(text: str) -> str:
-    text = _SPECIAL.sub(r"\\\g<0>", text).translate(_ENTITIES)
-    text = text.replace("://", "&#58;//").replace("www.", "www&#46;")  # bare addresses would become links
-    return text.replace("@", "@\u200b")  # an entity would not do: mentions are looked for after parsing
-
-
 def _code(text: str) -> str:
     return " ".join(for_page(text).replace("`", "'").split())
 
@@ -149,8 +127,3 @@ def _fenced(lines: Sequence[str]) -> str:
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}diff\n" + "\n".join(lines) + f"\n{fence}"
-
-
-def joined(*parts: str) -> str:
-    """Parts with an empty line between them; empty ones are left out."""
-    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"

@@ -17,7 +17,7 @@ from typing import Union
 from sharpen.config.models import Case
 from sharpen.errors import UserError
 from sharpen.executor.models import RunExecutionResult
-from sharpen.history.models import Comparison
+from sharpen.history.models import Comparison, Flakiness
 from sharpen.json_stream import chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
@@ -33,7 +33,8 @@ _JSON_REPORT = re.compile(r'\{\s*("(run|first)":\s*\{\s*)?"run_id":\s*"[^"]*",\s
 class RunOutput:
     """What a report of a single run is made from. ``cases``: its inputs, which may be read as they are needed.
 
-    ``patterns``: its failures in groups (None: it has none, or they are not to be shown).
+    ``patterns``: its failures in groups (None: it has none, or they are not to be shown). ``flakiness``: how steady its
+    cases are (None: none of them was asked twice).
     """
 
     result: RunExecutionResult
@@ -41,6 +42,7 @@ class RunOutput:
     decision: Decision | None
     cases: Collection[Case] = ()
     patterns: ErrorPatterns | None = None
+    flakiness: Flakiness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +104,16 @@ def render(suffix: str, content: Output) -> Iterable[str]:
 
     if isinstance(content, RunOutput):
         result, report, decision, cases = content.result, content.report, content.decision, content.cases
-        patterns = content.patterns
+        patterns, flakiness = content.patterns, content.flakiness
         match suffix:
             case ".html":
-                return [html.render_run_html(result, report, decision, cases, patterns=patterns)]
+                return [html.render_run_html(result, report, decision, cases, patterns=patterns, flakiness=flakiness)]
             case ".json":
-                return chain(chunks(json_document.run_document(result, report, decision, patterns)), "\n")
+                return chain(chunks(json_document.run_document(result, report, decision, patterns, flakiness)), "\n")
             case ".junit.xml":
                 return junit.run_junit_parts(result, cases)
             case _:
-                return [markdown.run_markdown(result, report, decision, cases, patterns)]
+                return [markdown.run_markdown(result, report, decision, cases, patterns, flakiness)]
     if isinstance(content, ComparisonOutput):
         return _render_comparison(suffix, content.comparison)
     match suffix:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from sharpen.config.prompts import PromptTemplate
 from sharpen.errors import SharpenError, UserError
 from sharpen.history.case_tally import CaseTally
 from sharpen.history.comparing import ComparisonFold
@@ -15,6 +16,7 @@ from sharpen.optimizer.proof.units import case_key, group_of
 from sharpen.storage.case_tallies import CaseTallies, StoredTally
 from sharpen.storage.records import RunPoint, RunRecord
 from sharpen.storage.store import Store
+from sharpen.versions.comparison import diff_prompts
 from sharpen.versions.models import PromptVersion
 from sharpen.wiring.stored_plans import manifest_of
 from sharpen.wiring.stores import version_manager, version_names
@@ -64,15 +66,18 @@ def compare_runs(first: str, second: str, store: Store, alpha: float = 0.05, see
         unfinished_ids=tuple(unfinished.ids),
     )
     found = differences(_facts(old, store), _facts(new, store), data)
-    return fold.comparison(_side(old, first, store), _side(new, second, store), data, found, pools, notes)
+    sides = _side(old, first, store), _side(new, second, store)
+    return fold.comparison(*sides, data, found, pools, notes, _prompt_diff(old, new))
 
 
-def flakiness_of_run(run_id: str, store: Store, alpha: float = 0.05) -> Flakiness | None:
+def flakiness_of_run(run_id: str, store: Store, alpha: float = 0.05, *, by_repeats: bool = False) -> Flakiness | None:
     """How steady a run's cases are: by its repeats, else by other runs with the same prompt, model and cases.
 
-    None when no case was asked more than once.
+    None when no case was asked more than once. ``by_repeats``: other runs are not looked at.
     """
     record = store.runs.get(run_id)
+    if by_repeats and _repeats(record) == 1:
+        return None
     pool = _pool(record, store)
     fold = FlakinessFold(alpha)
     readers = [CaseTallies(store.database, one, fresh=len(pool) > 1) for one in pool]
@@ -234,6 +239,13 @@ def _side(record: RunRecord, label: str, store: Store) -> ComparedRun:
         repeats=repeats,
         cases=record.total_tasks // repeats,
     )
+
+
+def _prompt_diff(old: RunRecord, new: RunRecord) -> str:
+    if not old.prompt or not new.prompt:
+        return ""
+    before, after = (PromptTemplate.model_validate(list(record.prompt)) for record in (old, new))
+    return diff_prompts(before, after, old.run_id, new.run_id)
 
 
 def _repeats(record: RunRecord) -> int:
