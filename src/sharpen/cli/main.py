@@ -30,6 +30,7 @@ from sharpen.cli import (
     run,
     runs,
     schema,
+    store,
     versions,
 )
 from sharpen.cli.streams import to_reader
@@ -58,6 +59,7 @@ app.add_typer(runs.app, name="runs")
 app.command("compare")(compare.command)
 app.command("history")(history.command)
 app.add_typer(versions.app, name="versions")
+app.add_typer(store.app, name="store")
 app.add_typer(cache.app, name="cache")
 app.command("lint")(lint.command)
 app.command("schema")(schema.command)

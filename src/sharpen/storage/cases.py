@@ -121,7 +121,7 @@ class CaseInserts:
         rows, links = [], []
         for position, case in placed:
             name, inputs, expected = exact_text(case.id), exact_json(case.vars), exact_json(case.expected)
-            key = _content_hash(name, inputs, expected)
+            key = content_hash_of(name, inputs, expected)
             rows.append((key, name, inputs, expected))
             links.append((run, name, position, key))
         self._cases.execute(connection, rows)
@@ -136,8 +136,8 @@ def attach_cases(connection: Connection, run: int, cases: Iterable[Case]) -> Non
     CaseInserts(connection.dialect).execute(connection, run, placed)
 
 
-def _content_hash(name: str | None, inputs: str | None, expected: str | None) -> str:
-    """A case's id, cut short, and the first 96 bits of the SHA-256 (hex) of its id, variables and expected answer.
+def content_hash_of(name: str | None, inputs: str | None, expected: str | None) -> str:
+    """Of a case as it is stored: its id, cut short, and the first 96 bits of the SHA-256 (hex) of all of it.
 
     The id stands first so that the cases of a data set lie side by side in the index, not all over it.
     """

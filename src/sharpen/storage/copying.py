@@ -7,25 +7,11 @@ same command goes on where it was cut off.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnClause,
-    Connection,
-    Integer,
-    Row,
-    Table,
-    TableClause,
-    Text,
-    column,
-    func,
-    select,
-    text,
-    tuple_,
-)
-from sqlalchemy import table as plain_table
+from sqlalchemy import Connection, Table, func, select, text
 
 from sharpen.errors import StoreError
 from sharpen.executor.models import Record
@@ -33,10 +19,8 @@ from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
 from sharpen.storage.migrate import COPY_MARK, ensure_current, revision_of
-from sharpen.storage.types import ExactText, Json, Moment
+from sharpen.storage.raw_rows import PAGE, numbered, pages, plain
 
-PAGE = 2_000
-"""Rows read, and committed, at once."""
 _OF_PROCESSES = (schema.processes, schema.locks, schema.claims)
 TABLES = tuple(table for table in schema.metadata.sorted_tables if table not in _OF_PROCESSES)
 """What is copied, each behind those it points at. Who is at work on a store is no part of it."""
@@ -136,12 +120,12 @@ def _set_revision() -> Any:
 
 def _copy(reading: Connection, target: Database, table: Table, told: Told) -> int:
     """Copy what the target lacks: what is behind its last key. How many rows."""
-    plain, key = _plain(table)
-    insert = BulkInsert(table, target.engine.dialect, plain.columns.keys(), keep=True)
+    rows_of, key = plain(table)
+    insert = BulkInsert(table, target.engine.dialect, rows_of.columns.keys(), keep=True)
     with target.read() as connection:
         last = connection.execute(select(*key).order_by(*(column.desc() for column in key)).limit(1)).first()
     done = 0
-    for rows in _pages(reading, table, last):
+    for rows in pages(reading, table, last, PAGE):
         with target.write(quick=True) as connection:
             insert.execute(connection, [tuple(row) for row in rows])
         done += len(rows)
@@ -150,34 +134,10 @@ def _copy(reading: Connection, target: Database, table: Table, told: Told) -> in
     return done
 
 
-def _plain(table: Table) -> tuple[TableClause, list[ColumnClause[Any]]]:
-    """A table whose texts are read as they are stored, and the columns of its key."""
-    columns: list[ColumnClause[Any]] = [
-        column(one.name, Text() if isinstance(one.type, ExactText | Json | Moment) else one.type)
-        for one in table.columns
-    ]
-    names = [one.name for one in table.primary_key.columns]
-    return plain_table(table.name, *columns), [one for name in names for one in columns if one.name == name]
-
-
-def _pages(connection: Connection, table: Table, last: Sequence[Any] | None) -> Iterator[Sequence[Row[Any]]]:
-    """The rows behind a key, in the order of keys."""
-    plain, key = _plain(table)
-    while True:
-        query = select(plain).order_by(*key).limit(PAGE)
-        if last is not None:
-            query = query.where(tuple_(*key) > tuple_(*last))
-        rows = connection.execute(query).all()
-        if not rows:
-            return
-        yield rows
-        last = [rows[-1]._mapping[one.name] for one in key]
-
-
 def _digest(connection: Connection, table: Table) -> _Read:
     """How many rows there are, and a hash of all of them."""
     digest, number = hashlib.sha256(), 0
-    for rows in _pages(connection, table, None):
+    for rows in pages(connection, table):
         number += len(rows)
         for row in rows:
             digest.update(repr(tuple(row)).encode("utf-8", "surrogatepass"))
@@ -189,8 +149,7 @@ def _continue_numbers(connection: Connection) -> None:
     if connection.dialect.name != "postgresql":
         return
     for table in TABLES:
-        key = list(table.primary_key.columns)
-        if len(key) == 1 and table.autoincrement_column is key[0] and isinstance(key[0].type, Integer):
-            counter = func.pg_get_serial_sequence(table.name, key[0].name)
-            highest = select(func.max(key[0])).scalar_subquery()
+        if (key := numbered(table)) is not None:
+            counter = func.pg_get_serial_sequence(table.name, key.name)
+            highest = select(func.max(key)).scalar_subquery()
             connection.execute(select(func.setval(counter, highest)).where(highest.is_not(None)))

@@ -51,6 +51,11 @@ if TYPE_CHECKING:
     from sharpen.wiring.stores import store_option as store_option
     from sharpen.wiring.stores import version_manager as version_manager
     from sharpen.wiring.stores import version_names as version_names
+    from sharpen.wiring.storing import check_store as check_store
+    from sharpen.wiring.storing import copy_store as copy_store
+    from sharpen.wiring.storing import prune_store as prune_store
+    from sharpen.wiring.storing import upgrade_store as upgrade_store
+    from sharpen.wiring.storing import vacuum_store as vacuum_store
     from sharpen.wiring.version_files import create_version as create_version
     from sharpen.wiring.version_files import export_versions as export_versions
     from sharpen.wiring.version_files import import_versions as import_versions
@@ -73,6 +78,7 @@ _NAMES = {
         "alias_story", "create_store", "find_store", "list_versions", "open_store", "store_option", "version_manager",
         "version_names",
     ),
+    "storing": ("check_store", "copy_store", "prune_store", "upgrade_store", "vacuum_store"),
     "version_files": ("create_version", "export_versions", "import_versions"),
 }  # fmt: skip
 _HOME = {name: f"sharpen.wiring.{module}" for module, names in _NAMES.items() for name in names}

@@ -28,7 +28,7 @@ def open_store(url: str | None = None, plan: Path | None = None) -> Store:
     if plan is not None:
         return Store.open(store_url(plan.parent, url), on_upgrade=tell_upgrade)
     found = store_url(Path(), url)
-    if not _may_exist(found):
+    if not may_exist(found):
         if found == store_url(Path(), environ={}):
             here = str(Path().absolute())
             raise StoreError(f"no store in {here!r}; expected --store URL, or to be where the plan is")
@@ -44,7 +44,7 @@ def create_store(url: str | None = None) -> Store:
 def find_store(url: str | None = None) -> Store | None:
     """The store as ``open_store`` finds it; None when none was named and none is here, which a list shows as empty."""
     here = store_url(Path(), environ={})
-    return None if store_url(Path(), url) == here and not _may_exist(here) else open_store(url)
+    return None if store_url(Path(), url) == here and not may_exist(here) else open_store(url)
 
 
 def tell_upgrade(done: Upgrade) -> None:
@@ -53,7 +53,7 @@ def tell_upgrade(done: Upgrade) -> None:
     sys.stderr.write(f"note: the store was upgraded from schema {done.before} to {done.after}{kept}\n")
 
 
-def _may_exist(url: str) -> bool:
+def may_exist(url: str) -> bool:
     """False for a SQLite file that is not there; what else a URL can mean is for the store to find out."""
     path = url.removeprefix("sqlite:///").partition("?")[0]
     return not url.startswith("sqlite:///") or not path or path.startswith((":memory:", "file:")) or Path(path).exists()
