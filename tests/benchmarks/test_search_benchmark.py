@@ -159,6 +159,29 @@ def test_a_difference_is_paired_by_seed(bench) -> None:
     assert found.seeds == 3
 
 
+def test_other_tasks_make_an_interval_wider_and_alike_ones_do_not(bench) -> None:
+    def runs(gaps: dict[str, float]):
+        found = [
+            {**line, "task": task, "best": line["best"] + (gap if method == "x" else 0.0)}
+            for task, gap in gaps.items()
+            for method in "xy"
+            for line in lines(method, [0.4, 0.5, 0.6, 0.5])
+        ]
+        return bench.summary.Runs(found, list(gaps))
+
+    alike, unlike = (
+        runs(gaps).bootstrap("x", "y", "weak", 100, bench.summary.best)
+        for gaps in ({"a": 0.1, "b": 0.1, "c": 0.1}, {"a": 0.0, "b": 0.1, "c": 0.2})
+    )
+    assert (alike.low, alike.mean, alike.high, alike.seeds) == pytest.approx((0.1, 0.1, 0.1, 4))
+    assert unlike.mean == pytest.approx(0.1)
+    assert unlike.low == pytest.approx(0.0, abs=0.04)
+    assert unlike.high == pytest.approx(0.2, abs=0.04)
+    assert (
+        bench.summary.Runs(lines("x", [0.5, 0.6]), ["a"]).bootstrap("x", "y", "weak", 100, bench.summary.best) is None
+    )
+
+
 def test_an_interval_is_students(bench) -> None:
     found = bench.summary.interval([1.0, 2.0, 3.0, 4.0])
     assert (found.low, found.high) == pytest.approx((0.4457397, 4.5542603))
@@ -215,5 +238,7 @@ def test_the_page_tells_a_goal_met_from_one_missed(bench) -> None:
     assert goals[above] == "**missed**"  # it is the peer
     assert goals["claims where nothing can be found: at most 5%"] == "**missed**"
     assert "+0.0 (+0.0 to +0.0)" in told
+    assert "over successive halving at" in told
+    assert "drawn anew" in told
     assert "## With demonstrations" not in told
     assert bench.report.chart(searches, tables).count("<polyline") == 3
