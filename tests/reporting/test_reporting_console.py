@@ -433,7 +433,8 @@ def test_many_candidates_are_told_in_a_few_lines() -> None:
     measured, unmeasured = outcome.candidates[:1], outcome.candidates[3:]
     many = outcome.model_copy(update={"candidates": (*unmeasured * 5, *measured * 7)})
     print_optimization(screen.console, many)
-    rows = [line for line in screen.lines if line.startswith("  c")][1:]
+    first = next(place for place, line in enumerate(screen.lines) if line.startswith("  candidate "))
+    rows = screen.lines[first + 2 : first + 10]
     assert [row.split()[0] for row in rows] == ["c1"] * 7 + ["c4"]
     assert "  … and 4 more, 4 of them not measured" in screen.lines
 

@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from sharpen.executor.models import TaskResult, TaskStatus
 from sharpen.optimizer.models import OptimizationOutcome, Verification
-from sharpen.optimizer.pareto import pareto_front
 from sharpen.reporting import charts
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import tasks_by_case
 from sharpen.reporting.charts import Role
+from sharpen.reporting.front_tables import baseline_on_dev, front_points
 
 Chart = tuple[str, str, Markup]
 """Title, note and SVG."""
@@ -97,16 +97,26 @@ def effect(proof: Verification, level: str) -> Markup:
     return _safe(charts.effect(proof.effect, proof.effect_low, proof.effect_high, level))
 
 
-def front(outcome: OptimizationOutcome) -> Markup | None:
-    """Every measured candidate's pass rate against its tokens; None when there are fewer than two."""
-    on = {each.id for each in pareto_front(outcome.candidates)}
-    points = [
-        (each.id, each.dev.success_rate, each.dev.tokens_per_request, each.id in on)
-        for each in outcome.candidates
-        if each.dev is not None
-    ]
-    seed = (outcome.baseline.success_rate, outcome.baseline.avg_tokens_per_request)
-    return _safe(charts.front(points, seed)) if len(points) > 1 else None
+def fronts(outcome: OptimizationOutcome) -> list[tuple[str, Markup]]:
+    """Titles and charts: every measured candidate's pass rate against its tokens, and against its latency.
+
+    None when there are fewer than two; no chart of a figure that nobody has.
+    """
+    points, seed = front_points(outcome), baseline_on_dev(outcome)
+    if len(points) < 2:
+        return []
+    found = []
+    rates = [(each.id, dev, on) for each, dev, on in points]
+    if any(dev.tokens_per_request for _, dev, _ in rates):
+        tokens = [(name, dev.success_rate, dev.tokens_per_request, on) for name, dev, on in rates]
+        svg = charts.front(tokens, (seed.success_rate, seed.tokens_per_request))
+        found.append(("Pass rate against tokens per request", _safe(svg)))
+    if any(dev.avg_latency_ms for _, dev, _ in rates):
+        times = [(name, dev.success_rate, dev.avg_latency_ms, on) for name, dev, on in rates]
+        base = (seed.success_rate, seed.avg_latency_ms)
+        svg = charts.front(times, base, "mean latency", fig.milliseconds, "{:g} ms".format)
+        found.append(("Pass rate against mean latency", _safe(svg)))
+    return found
 
 
 def _charts(groups: Sequence[ChartFigures], *, complete: bool = True) -> list[Chart]:

@@ -7,7 +7,7 @@ enters a chart. No ``style`` attribute is used, so that the page's content secur
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -167,37 +167,53 @@ def bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]], *, shared_scal
     return _svg(title, "; ".join(words), max(y - 6, 10), parts)
 
 
-def front(points: Sequence[tuple[str, float, float, bool]], baseline: tuple[float, float]) -> str:
-    """Pass rate (up) against tokens per request (right): ``(name, rate, tokens, on the front)`` of each candidate.
+def front(
+    points: Sequence[tuple[str, float, float, bool]],
+    baseline: tuple[float, float],
+    what: str = "tokens per request",
+    show: Callable[[float], str] = lambda tokens: f"{tokens:,.0f} tokens",
+    tick: Callable[[float], str] = "{:g}".format,
+) -> str:
+    """Pass rate (up) against ``what`` (right): ``(name, rate, what, on the front)`` of each candidate.
 
-    Those on the front carry their names and are joined by a line; ``baseline`` is (rate, tokens) of the first prompt.
+    Those on the front carry their names, and those of them that nobody beats in these two are joined by a line;
+    ``baseline`` is (rate, what) of the first prompt. ``show`` says a figure in words, ``tick`` on the axis.
     """
     base, top = 150, 14
-    most = max([baseline[1], *(tokens for _, _, tokens, _ in points)]) or 1.0
+    most = max([baseline[1], *(figure for _, _, figure, _ in points)]) or 1.0
     step = _nice(most / 5)
     scale = _Scale(0, math.ceil(most / step) * step, 34, WIDTH - 16)
 
     def up(rate: float) -> float:
         return round(base - rate * (base - top), 1)
 
-    parts = [_axis(scale, [(n * step, f"{n * step:g}") for n in range(math.ceil(most / step) + 1)], base)]
+    parts = [_axis(scale, [(n * step, tick(n * step)) for n in range(math.ceil(most / step) + 1)], base)]
     for share in (0, 0.5, 1):
         parts.append(f'<line class="track" x1="34" x2="{WIDTH - 16}" y1="{up(share)}" y2="{up(share)}"/>')
         parts.append(_text(30, up(share) + 4, f"{share:.0%}", "tick", "end"))
-    best = sorted(((tokens, rate) for _, rate, tokens, on in points if on))
+    best = _stairs((figure, rate) for _, rate, figure, on in points if on)
     if len(best) > 1:
-        path = " ".join(f"{scale(tokens)},{up(rate)}" for tokens, rate in best)
+        path = " ".join(f"{scale(figure)},{up(rate)}" for figure, rate in best)
         parts.append(f'<polyline class="front" points="{path}"/>')
-    for name, rate, tokens, on in sorted(points, key=lambda point: point[3]):
-        x, y = scale(tokens), up(rate)
+    for name, rate, figure, on in sorted(points, key=lambda point: point[3]):
+        x, y = scale(figure), up(rate)
         parts.append(f'<circle class="dot {"next" if on else "other"}" cx="{x}" cy="{y}" r="{5 if on else 3}"/>')
         if on:
             parts.append(_text(x, y + 17, name, "value", "end" if x > WIDTH - 40 else "middle"))
-    rate, tokens = baseline
-    parts.append(f'<circle class="dot base" cx="{scale(tokens)}" cy="{up(rate)}" r="5"/>')
-    words = "; ".join(f"{name}: {fig.percent(rate)} at {tokens:.0f} tokens" for name, rate, tokens, on in points if on)
-    words = f"baseline: {fig.percent(baseline[0])} at {baseline[1]:.0f} tokens; on the front {words or 'nobody'}"
-    return _svg("Pass rate against tokens per request", words, base + 24, parts)
+    rate, figure = baseline
+    parts.append(f'<circle class="dot base" cx="{scale(figure)}" cy="{up(rate)}" r="5"/>')
+    words = "; ".join(f"{name}: {fig.percent(rate)} at {show(figure)}" for name, rate, figure, on in points if on)
+    words = f"baseline: {fig.percent(baseline[0])} at {show(baseline[1])}; on the front {words or 'nobody'}"
+    return _svg(f"Pass rate against {what}", words, base + 24, parts)
+
+
+def _stairs(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """(figure, rate) of those that nobody beats in both, from the least figure on."""
+    found: list[tuple[float, float]] = []
+    for figure, rate in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not found or rate > found[-1][1]:
+            found.append((figure, rate))
+    return found
 
 
 def median(values: Sequence[float]) -> float | None:
@@ -250,7 +266,8 @@ def trend(
         if value is not None
     ]
     parts += [_text(left, low + 18, "oldest", "tick"), _text(WIDTH - 8, low + 18, "newest", "tick", "end")]
-    words = f"{len(known):,} runs from {text(known[0])} to {text(known[-1])}, {len(changes)} changes" if known else "none"
+    span = f"from {text(known[0])} to {text(known[-1])}" if known else "without a figure"
+    words = f"{fig.plural(len(values), 'run')} {span}, {fig.plural(len(changes), 'change')}"
     return _svg(name, words, low + 24, parts)
 
 
