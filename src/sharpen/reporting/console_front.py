@@ -9,7 +9,6 @@ from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.reporting.front_tables import FRONT_MEANS, cut_line, front_table
 from sharpen.reporting.terminal import print_indented, print_line, safe, styled, table
 
-
 SHOWN = 6
 """Rows beside the baseline's; the winner's is always one of them."""
 

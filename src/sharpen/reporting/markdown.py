@@ -15,6 +15,7 @@ from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import CaseView, case_views
 from sharpen.reporting.comparison_markdown import flakiness_markdown
 from sharpen.reporting.digest import failing_cases
+from sharpen.reporting.front_tables import FRONT_MEANS, cut_line, front_table
 from sharpen.reporting.markdown_parts import cell, escape, head, joined, table
 from sharpen.reporting.prompt_diff import diff_prompts
 from sharpen.reporting.text import for_page, one_line
@@ -66,6 +67,7 @@ def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = 
         if len(lines) > DIFF_LINES:
             lines = [*lines[:DIFF_LINES], f"@{len(lines) - DIFF_LINES:,} more lines"]
         parts.append(f"<details><summary>Prompt diff</summary>\n\n{_fenced(lines)}\n\n</details>")
+    parts.append(_front(outcome))
     parts.append(_patterns(outcome.patterns))
     split_of = {case_id: name for name, ids in outcome.split.items() for case_id in ids}
     views = case_views(cases, outcome.baseline_run, outcome.holdout_run, split_of)
@@ -74,6 +76,19 @@ def optimization_markdown(outcome: OptimizationOutcome, cases: Sequence[Case] = 
     spent = f"{outcome.calls:,} calls, {outcome.tokens:,} tokens, {fig.usd(outcome.cost)}"
     parts.append(f"Run `{_code(outcome.run_id)}` · {escape(spent)}")
     return joined(*parts)
+
+
+def _front(outcome: OptimizationOutcome) -> str:
+    """Who is on the Pareto front, where there is a choice, and who found no place in the race."""
+    found, cut = front_table(outcome), cut_line(outcome.shares)
+    if len(found.rows) <= 2:
+        return cell(cut)
+    columns = (found.columns[0] or "Prompt", *found.columns[1:])
+    rows = [
+        (f"{row[0]} (winner)" if place == found.winner else row[0], *row[1:]) for place, row in enumerate(found.rows)
+    ]
+    body = "\n\n".join(part for part in (table(columns, rows, right=len(columns) - 1), cell(cut)) if part)
+    return f"<details><summary>Pareto front: {FRONT_MEANS}</summary>\n\n{body}\n\n</details>"
 
 
 def _patterns(found: ErrorPatterns | None) -> str:
