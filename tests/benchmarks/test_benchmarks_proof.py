@@ -1,4 +1,7 @@
-"""Whole searches where no prompt is better: what `benchmarks/proof.py` measures on thousands, on a few hundred."""
+"""Whole searches where no prompt is better: what `benchmarks/proof.py` measures on thousands, on a few hundred.
+
+Marked slow, on the thousands: `make test-slow`.
+"""
 
 import asyncio
 import importlib
@@ -69,3 +72,35 @@ def test_the_tables_and_the_picture_hold_every_number(load) -> None:
     drawn = picture.power_picture(data["power"], 60, tuple(proof.TESTS)[:2])
     assert drawn.startswith("<svg")
     assert drawn.count("<polyline") == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", ["noise", "difficulty", "sparse", "repeated", "clustered", "real"])
+def test_of_2000_searches_that_can_find_nothing_at_most_one_in_twenty_claims(load, world: str) -> None:
+    proof, worlds = load("proof"), load("proof_worlds")
+    right = proof.real_table()
+    make = (lambda seed: worlds.real_answers(seed, right)) if world == "real" else worlds.NULLS[world][1]
+    found = asyncio.run(proof.null_searches(make, 2000))
+    assert found["searches"] == 2000
+    assert found["winners"] > 1400, "something nearly always looks better on dev"
+    assert found["claimed"] <= worlds.ALPHA * 2000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["null-sim", "null-dealt", "null-groups"])
+def test_of_2000_replayed_searches_within_a_budget_at_most_one_in_twenty_claims(load, start: str) -> None:
+    run, tasks = load("search.run"), load("search.tasks").task_names()
+    each = -(-2000 // (2 * len(tasks)))
+    pairs = tuple((budget, seed) for budget in (100, 400) for seed in range(each))
+    lines = [line for task in tasks for line in run.run_job(run.Job("sharpen", start, task, None, pairs))]
+    assert len(lines) >= 2000
+    assert sum(line["changed"] for line in lines) > 0.8 * len(lines), "the race ends with another prompt"
+    assert sum(line["claimed"] for line in lines) <= 0.05 * len(lines)
+
+
+@pytest.mark.slow
+def test_of_500_data_sets_searched_eight_times_few_end_with_a_false_claim(load) -> None:
+    proof, worlds = load("proof"), load("proof_worlds")
+    found = asyncio.run(proof.repeated_searches(worlds.difficulty, 500, remembered=True))
+    assert at_most(found["claimed"], found["data_sets"], worlds.ALPHA)
+    assert found["searches"] > 2000
