@@ -17,6 +17,7 @@ import typer
 
 from sharpen.about import __version__
 from sharpen.cli import (
+    ab,
     cache,
     check,
     compare,
@@ -55,6 +56,7 @@ app.command("decide")(decide.command)
 app.command("recommend")(recommend.command)
 app.command("optimize")(optimize.command)
 app.command("resume")(resume.command)
+app.add_typer(ab.app, name="ab")
 app.add_typer(runs.app, name="runs")
 app.command("compare")(compare.command)
 app.command("history")(history.command)

@@ -37,7 +37,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[RUN]",
-            help="A run or an optimization: its id, or an unambiguous beginning of it. Left out: list what can go on.",
+            help="A run, an optimization or an A/B test: its id, or an unambiguous beginning of it. Left out: list what can go on.",
             show_default=False,
         ),
     ] = None,
@@ -52,7 +52,7 @@ def command(
     log_level: LogLevelOption = None,
     otel: OtelOption = None,
 ) -> None:
-    """Finish an interrupted run or optimization, as it would have ended; finished calls are not repeated.
+    """Finish an interrupted run, optimization or A/B test, as it would have ended; finished calls are not repeated.
 
     It goes on with the plan, prompt and cases it began with. What was spent counts towards its budgets. --set may
     change `execution` and, of a run, `rules`, of an optimization, `optimize.budget`: a spent budget needs a larger one.
@@ -68,7 +68,7 @@ def command(
             show.resumables(wiring.resumables(opened), as_json, quiet)
             return
         kind, run_id = wiring.identify(opened, run)
-        finish = _optimization if kind == "optimization" else _run
+        finish = {"optimization": _optimization, "experiment": _ab}.get(kind, _run)
         finish(run_id, opened, watched, as_json, quiet, with_cache(overrides, no_cache), outputs)
 
 
@@ -93,6 +93,26 @@ def _run(
     flaky = wiring.flakiness_of_run(story.result.run_id, store, by_repeats=True)
     show.run(story, cases, as_json, outputs, wiring.store_option(store), aborted, flakiness=flaky)
     raise typer.Exit(wiring.exit_code(story))
+
+
+def _ab(
+    run_id: str,
+    store: Store,
+    watched: Watched,
+    as_json: bool,
+    quiet: bool,
+    overrides: list[str] | None,
+    outputs: Sequence[Path],
+) -> None:
+    from sharpen import wiring
+    from sharpen.cli import show_experiment
+    from sharpen.wiring.experimenting import Watchers
+
+    with watched() as watch:
+        looks = show_experiment.looks(quiet)
+        watchers = Watchers(watch.observer, watch.tracer, watch.interrupted, watch.taken_over, looks)
+        report = wiring.resume_ab(run_id, store, overrides, watchers)
+    show_experiment.finished_ab(report, store, as_json, quiet, outputs)
 
 
 def _optimization(

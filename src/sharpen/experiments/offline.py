@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from sharpen.errors import ErrorKind
 from sharpen.experiments.asymptotic import RunningMean
 from sharpen.experiments.bets import Differences
 from sharpen.experiments.guardrails import UNITS, ErrorHarm, OfflineGuardrail, PairedHarm
@@ -116,20 +117,20 @@ class PairedExperiment:
         return Batch(units, (self.plan.variants[0], *going))
 
     def tell(self, batch: Batch, outcomes: Mapping[str, Sequence[CaseOutcome]]) -> None:
-        """How the batch ended. Units of which some case did not run count for no comparison, and end it all."""
+        """How the batch ended. Nothing counts of one of which some case did not run, and it ends it all.
+
+        The cases of it that did run may be the fast ones.
+        """
         by_id = {name: {one.case_id: one for one in found} for name, found in outcomes.items()}
         control = by_id[batch.variants[0]]
         self._next += len(batch.units)
+        ids = batch.case_ids
+        if not all(case_id in found and found[case_id].ran for found in by_id.values() for case_id in ids):
+            self._cut_off = True
+            return
         for name in batch.variants[1:]:
-            pairs = [
-                [(control[case_id], by_id[name][case_id]) for case_id in unit]
-                for unit in batch.units
-                if all(case_id in control and case_id in by_id[name] for case_id in unit)
-            ]
-            whole = [unit for unit in pairs if all(first.ran and second.ran for first, second in unit)]
-            if len(whole) < len(batch.units):
-                self._cut_off = True
-            self._look(self._challengers[name], whole)
+            units = [[(control[case_id], by_id[name][case_id]) for case_id in unit] for unit in batch.units]
+            self._look(self._challengers[name], units)
 
     def _look(self, one: _Challenger, units: Sequence[Sequence[tuple[CaseOutcome, CaseOutcome]]]) -> None:
         value = self.plan.metric
@@ -232,6 +233,6 @@ def figure(outcome: CaseOutcome, metric: str) -> float | None:
         case "cost":
             return outcome.cost if outcome.cost is None or math.isfinite(outcome.cost) else None
         case "errors":
-            return 1.0 if outcome.error_kind is not None else 0.0
+            return float(outcome.error_kind not in (None, ErrorKind.VALIDATION))  # that is an answer, only a wrong one
         case _:
             return float(getattr(outcome, metric))

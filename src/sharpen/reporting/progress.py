@@ -26,7 +26,7 @@ from sharpen.reporting.terminal import fitting, styled
 
 PLAIN_EVERY_S = 5.0
 REFRESH_PER_S = 8
-_NAMES = {"baseline": "Baseline", "candidate": "Candidates", "holdout": "Held-out cases"}
+_NAMES = {"baseline": "Baseline", "candidate": "Candidates", "holdout": "Held-out cases", "ab": "A/B test"}
 _NO_LIMIT = 10_000  # cells of a line in a log file, which wraps nowhere
 _LABEL = 9  # cells of a line's label, in the live display
 
@@ -81,7 +81,7 @@ class RunProgress:
                 self._live = Live(self, console=self._console, refresh_per_second=REFRESH_PER_S, transient=True)
                 with _unharmed():
                     self._live.start()
-        elif self._runs == 1 and start.purpose not in ("candidate", "holdout"):  # a search announces these itself
+        elif self._runs == 1 and start.purpose not in ("candidate", "holdout", "ab"):  # a search announces these itself
             self._say(f"{self._name}: {fig.plural(start.total_tasks, 'test')}")
 
     def attempt_failed(self, case_id: str, kind: str, retry_in_s: float | None) -> None:  # noqa: ARG002 - the seam's

@@ -17,12 +17,13 @@ from typing import Union
 from sharpen.config.models import Case
 from sharpen.errors import UserError
 from sharpen.executor.models import RunExecutionResult
+from sharpen.experiments.models import ExperimentReport
 from sharpen.history.models import Comparison, Flakiness
 from sharpen.json_stream import chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 
-Output = Union["RunOutput", "OptimizationOutput", "ComparisonOutput"]
+Output = Union["RunOutput", "OptimizationOutput", "ExperimentOutput", "ComparisonOutput"]
 SUFFIXES = (".html", ".json", ".junit.xml", ".md")
 MARK = "<!-- sharpen report -->"
 """By this a later run knows that a file is a report and may be written again: line 1 in Markdown, else line 2."""
@@ -58,6 +59,13 @@ class ComparisonOutput:
     """What a report of two runs side by side is made from."""
 
     comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentOutput:
+    """What a report of an experiment is made from."""
+
+    report: ExperimentReport
 
 
 def check_output_paths(paths: Iterable[str | Path]) -> None:
@@ -114,6 +122,8 @@ def render(suffix: str, content: Output) -> Iterable[str]:
                 return junit.run_junit_parts(result, cases)
             case _:
                 return [markdown.run_markdown(result, report, decision, cases, patterns, flakiness)]
+    if isinstance(content, ExperimentOutput):
+        return _render_experiment(suffix, content.report)
     if isinstance(content, ComparisonOutput):
         return _render_comparison(suffix, content.comparison)
     match suffix:
@@ -125,6 +135,19 @@ def render(suffix: str, content: Output) -> Iterable[str]:
             return [junit.optimization_junit(content.outcome, content.cases)]
         case _:
             return [markdown.optimization_markdown(content.outcome, content.cases)]
+
+
+def _render_experiment(suffix: str, report: ExperimentReport) -> Iterable[str]:
+    from sharpen.reporting import experiment_markdown, experiment_page, json_document
+
+    match suffix:
+        case ".html":
+            return [experiment_page.experiment_html(report)]
+        case ".json":
+            return [json_document.dumps(experiment_markdown.experiment_document(report)), "\n"]
+        case ".md":
+            return [experiment_markdown.experiment_markdown(report)]
+    raise UserError(f"an experiment is no list of tests: cannot write {suffix!r}; expected .html, .json or .md")
 
 
 def _render_comparison(suffix: str, found: Comparison) -> Iterable[str]:

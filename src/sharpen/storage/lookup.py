@@ -26,19 +26,20 @@ def find_optimization(connection: Connection, ref: str) -> Row[Any]:
 
 
 def find_begun(connection: Connection, ref: str) -> tuple[str, str]:
-    """("run" or "optimization", id) of what a user began and ``ref`` names or begins; a step of a search is a run.
+    """("run", "optimization" or "experiment", id) of what a user began and ``ref`` names or begins; a step of a search is a run.
 
     An optimization's id begins those of its steps, which are told apart only when nothing else begins so. Raises as
     ``find_run`` does.
     """
     ids = {
         "optimization": union(select(schema.optimizations.c.id), select(schema.searches.c.id)).subquery().c.id,
+        "experiment": schema.ab_tests.c.id,
         "run": schema.runs.c.run_id,
     }
     for kind, column in ids.items():
         if connection.execute(select(column).where(column == ref)).first() is not None:
             return kind, ref
-    own = {"optimization": true(), "run": schema.runs.c.parent_run_id.is_(None)}
+    own = {"optimization": true(), "experiment": true(), "run": schema.runs.c.parent_run_id.is_(None)}
     begun = [
         (kind, found)
         for kind, column in ids.items()

@@ -199,12 +199,23 @@ class VersionManager:
         With ``expected_current`` (a version number, "" for none) only when the alias points there now, so that two
         people who move it at once do not overwrite each other: else ``VersionConflictError``.
         """
-        _check_alias(alias)
+        self.check_alias(alias)
         target = self.get(workflow_id, version)
         self._repository.set_alias(
             workflow_id, alias, target.version, expected_current=expected_current, reason=reason, actor=actor
         )
         return target
+
+    @staticmethod
+    def check_alias(alias: str) -> None:
+        """Raises ``UserError`` for a name that no alias can have."""
+        if alias == LATEST:
+            raise UserError(f"alias {alias!r} is reserved: it always means the newest release; choose another name")
+        if not _ALIAS.fullmatch(alias):
+            raise UserError(
+                f"alias {alias!r} is no valid name; expected a letter, then at most 63 letters, digits, '.', '_' or "
+                "'-', for example 'production'"
+            )
 
     def untag(
         self,
@@ -261,13 +272,3 @@ def _next_number(history: Iterable[PromptVersion], bump: Bump, *, draft: bool) -
     numbers = [SemVer.parse(version.version) for version in history]
     taken = [number.draft for number in numbers if number.draft and number.as_draft(1) == release.as_draft(1)]
     return release.as_draft(max(taken, default=0) + 1)
-
-
-def _check_alias(alias: str) -> None:
-    if alias == LATEST:
-        raise UserError(f"alias {alias!r} is reserved: it always means the newest release; choose another name")
-    if not _ALIAS.fullmatch(alias):
-        raise UserError(
-            f"alias {alias!r} is no valid name; expected a letter, then at most 63 letters, digits, '.', '_' or '-', "
-            "for example 'production'"
-        )

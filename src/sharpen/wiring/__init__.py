@@ -10,6 +10,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sharpen.wiring.experiment_files import experiment_book as experiment_book
+    from sharpen.wiring.experiment_files import load_experiment as load_experiment
+    from sharpen.wiring.experiment_files import read_outcomes as read_outcomes
+    from sharpen.wiring.experimenting import ab_exit_code as ab_exit_code
+    from sharpen.wiring.experimenting import ab_plan as ab_plan
+    from sharpen.wiring.experimenting import plan_ab as plan_ab
+    from sharpen.wiring.experimenting import resume_ab as resume_ab
     from sharpen.wiring.comparing import compare_runs as compare_runs
     from sharpen.wiring.comparing import flakiness_of_run as flakiness_of_run
     from sharpen.wiring.failures import stored_patterns as stored_patterns
@@ -62,6 +69,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "comparing": ("compare_runs", "flakiness_of_run"),
+    "experiment_files": ("experiment_book", "load_experiment", "read_outcomes"),
+    "experimenting": ("ab_exit_code", "ab_plan", "plan_ab", "resume_ab"),
     "failures": ("stored_patterns",),
     "histories": ("workflow_history",),
     "linting": ("explain_rule", "lint_files"),

@@ -1,4 +1,4 @@
-"""What was cut off and can go on: runs and optimizations, and the commands that finish them."""
+"""What was cut off and can go on: runs, optimizations and A/B tests, and the commands that finish them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIMIT = re.compile(r"\((max_\w+)\)")
 
 
 class Resumable(Record):
-    """A run or an optimization that did not come to its end. ``state``: under way, killed, or how its run ended."""
+    """A run, an optimization or an A/B test that did not come to its end. ``state``: under way, killed, or how its run ended."""
 
     id: str
     kind: str
@@ -55,6 +55,20 @@ def resumables(store: Store) -> tuple[Resumable, ...]:
                 command=f"sharpen resume {search.id}{option}",
             )
         )
+    for test in store.ab_tests.unfinished():
+        stopped = [run for run in store.runs.list(limit=None, parent_run_id=test.id) if run.stop_reason]
+        status = stopped[0].status if stopped else RunStatus.RUNNING
+        found.append(
+            Resumable(
+                id=test.id,
+                kind="A/B test",
+                workflow_id=test.workflow_id,
+                started_at=test.started_at,
+                state=_state(store, f"ab:{test.id}", status),
+                stop_reason=stopped[0].stop_reason if stopped else None,
+                command=f"sharpen resume {test.id}{option}",
+            )
+        )
     return tuple(sorted(found, key=lambda one: (one.started_at, one.id), reverse=True))
 
 
@@ -66,7 +80,7 @@ def _state(store: Store, lock: str, status: RunStatus) -> str:
 
 
 def identify(store: Store, ref: str) -> tuple[str, str]:
-    """("run" or "optimization", id) of what ``ref`` names or begins.
+    """("run", "optimization" or "experiment", id) of what ``ref`` names or begins.
 
     Raises ``UnknownNameError``, or ``UserError`` when several begin so.
     """

@@ -81,6 +81,8 @@ def find_optimization(store: Store, ref: str) -> OptimizationOutcome | None:
     kind, run_id = store.searches.identify(ref)
     if kind == "run":
         return None
+    if kind == "experiment":
+        raise UserError(f"{run_id!r} is an A/B test; `sharpen ab status {run_id}{store_option(store)}` shows it")
     try:
         return store.optimizations.get(run_id)
     except UnknownNameError:

@@ -23,10 +23,21 @@ _LOG = logging.getLogger("sharpen.search")
 
 
 class Steps:
-    """Runs the steps of the optimization ``parent``; ``earlier`` ones are those that the store holds already."""
+    """Runs the steps of the optimization ``parent``; ``earlier`` ones are those that the store holds already.
 
-    def __init__(self, parent: str, session: ExecutionSession, store: Store, earlier: Sequence[RunRecord] = ()) -> None:
+    ``label`` tells them from other steps of the same parent, which have an order of their own.
+    """
+
+    def __init__(
+        self,
+        parent: str,
+        session: ExecutionSession,
+        store: Store,
+        earlier: Sequence[RunRecord] = (),
+        label: str = "",
+    ) -> None:
         self._parent = parent
+        self._prefix = f"{parent}-{label}" if label else parent
         self._session = session
         self._store = store
         self._earlier = {record.run_id: record for record in earlier}
@@ -37,7 +48,7 @@ class Steps:
     async def run(self, prompt: PromptTemplate, cases: Sequence[Case], purpose: str) -> RunExecutionResult:
         """Run a prompt on cases, or what is left of it."""
         self._started += 1  # before anything is awaited: the order of start
-        run_id = f"{self._parent}-{self._started:02}"
+        run_id = f"{self._prefix}-{self._started:02}"
         known = self._find(run_id, prompt, cases, purpose)
         if known is None:
             run_id = self._unused(run_id)

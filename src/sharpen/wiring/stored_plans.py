@@ -54,25 +54,31 @@ def plan_of(record: RunRecord, overrides: Sequence[str] | None = None) -> Loaded
     return complete(manifest, [by_id[case_id] for case_id in record.case_ids])
 
 
-def search_plan_of(record: SearchRecord, overrides: Sequence[str] | None = None) -> LoadedPlan:
-    """The plan that a search began with, its cases read anew. Raises ``StoreError`` when the data set has changed."""
+def search_plan_of(
+    record: SearchRecord, overrides: Sequence[str] | None = None, what: str = "optimization"
+) -> LoadedPlan:
+    """The plan that a search (or ``what`` it is) began with, its cases read anew.
+
+    Raises ``StoreError`` when the data set has changed.
+    """
+    again, command = ("search", "optimize") if what == "optimization" else ("test", "ab")
     changes = list(map(parse_override, overrides or ()))
     for change in changes:
         if not _within(change, SEARCH_CHANGEABLE):
             raise UserError(
-                f"{change.label} would make another search of it; an optimization that goes on takes execution and "
+                f"{change.label} would make another {again} of it; one that goes on takes execution and "
                 "optimize.budget only"
             )
     manifest, began = _manifest(record.manifest, changes), _manifest(record.manifest, ())
     if manifest.execution.repeats != began.execution.repeats:
         raise UserError(
-            f"execution.repeats={manifest.execution.repeats} would make another search of it; "
-            f"optimization {record.id!r} began with {began.execution.repeats}"
+            f"execution.repeats={manifest.execution.repeats} would make another {again} of it; "
+            f"{what} {record.id!r} began with {began.execution.repeats}"
         )
     if record.dataset_hash is not None and manifest.case_set().content_hash != record.dataset_hash:
         raise StoreError(
-            f"the data set is no longer the one that optimization {record.id!r} began with; "
-            "restore it, or run `sharpen optimize` anew"
+            f"the data set is no longer the one that {what} {record.id!r} began with; "
+            f"restore it, or run `sharpen {command}` anew"
         )
     return complete(manifest)
 

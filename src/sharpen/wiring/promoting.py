@@ -1,0 +1,91 @@
+"""A verdict moves an alias: by compare-and-set, with a record of why, and only from what was tested against."""
+
+from __future__ import annotations
+
+from sharpen.errors import UserError, VersionConflictError
+from sharpen.experiments.experiment import Experiment
+from sharpen.experiments.models import ExperimentReport, Promotion
+from sharpen.optimizer.models import Prompt
+from sharpen.versions.models import PromptVersion
+from sharpen.versions.version_manager import VersionManager
+from sharpen.wiring.ab_variants import Variant
+
+
+def promote_version(
+    versions: VersionManager, workflow_id: str, alias: str, winner: str, control: str | None, report: ExperimentReport
+) -> Promotion:
+    """Move ``alias`` to the version ``winner``.
+
+    Not when it points at neither of the two (somebody released another one meanwhile: nothing is known of that one),
+    and not against somebody who moves it at the same moment.
+    """
+    current = versions.aliases(workflow_id).get(alias)
+    why = f"A/B test {report.id}: {report.headline}. {report.reason}"
+    if current == winner:
+        return Promotion(alias=alias, version=winner, previous=current, reason=f"{alias} points there already")
+    if current is not None and control is not None and current != control:
+        return Promotion(
+            alias=alias,
+            previous=current,
+            reason=f"not moved: {alias} points at {current}, and the test was against {control}",
+        )
+    try:
+        versions.tag(workflow_id, winner, alias, expected_current=current or "", reason=why, actor="sharpen ab")
+    except (VersionConflictError, UserError) as error:
+        return Promotion(alias=alias, previous=current, reason=f"not moved: {error}")
+    return Promotion(alias=alias, version=winner, previous=current, reason=why)
+
+
+def promote_variant(
+    versions: VersionManager, alias: str, winner: Variant, control: Variant, report: ExperimentReport
+) -> Promotion:
+    """Move an alias of the plan's workflow to the winner; a prompt that is no version yet becomes one."""
+    manifest = winner.plan.manifest
+    if manifest.target != control.plan.manifest.target:
+        return Promotion(
+            alias=alias,
+            reason=f"not moved: an alias names a prompt, and {winner.name} ({winner.label}) is another target, too",
+        )
+    workflow_id = manifest.workflow_id
+    version = winner.version or _number(versions.find_by_content(workflow_id, manifest.prompt.content_hash))
+    before = control.version or _number(
+        versions.find_by_content(workflow_id, control.plan.manifest.prompt.content_hash)
+    )
+    if version is None:
+        estimate = next(one.estimate for one in report.comparisons if one.variant == winner.name)
+        runs = next(one.run_ids for one in report.variants if one.name == winner.name)
+        version = versions.create(
+            workflow_id,
+            Prompt.model_validate(manifest.prompt.model_dump()),
+            improvement=estimate * 100,
+            run_ids=runs,
+            message=f"won A/B test {report.id} against {control.label}",
+        ).version
+    return promote_version(versions, workflow_id, alias, version, before, report)
+
+
+def promoter(versions: VersionManager) -> _Promoter:
+    """What an ``ExperimentBook`` calls when an experiment with an alias is won."""
+    return _Promoter(versions)
+
+
+class _Promoter:
+    def __init__(self, versions: VersionManager) -> None:
+        self._versions = versions
+
+    def __call__(self, experiment: Experiment, report: ExperimentReport) -> Promotion:
+        alias, workflow_id = experiment.promote or "", experiment.workflow_id or ""
+        winner = experiment.variants[report.winner or ""]
+        control = experiment.variants[experiment.control]
+        try:
+            target = self._versions.get(workflow_id, winner).version
+        except UserError as error:
+            return Promotion(alias=alias, reason=f"not moved: {error}")
+        known = [version.version for version in self._versions.list(workflow_id)]
+        return promote_version(
+            self._versions, workflow_id, alias, target, control if control in known else None, report
+        )
+
+
+def _number(version: PromptVersion | None) -> str | None:
+    return None if version is None or version.kind == "draft" else version.version
