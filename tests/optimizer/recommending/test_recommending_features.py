@@ -11,7 +11,7 @@ from recommending_kit import features
 from sharpen.config.prompts import PromptTemplate
 from sharpen.optimizer.optimizer_service import analyze_prompt
 from sharpen.optimizer.patterns.models import ErrorGroup, ErrorPatterns
-from sharpen.optimizer.recommending.features import distances, family, features_of, similarity
+from sharpen.optimizer.recommending.features import distances, family, features_of, similarities, similarity
 from sharpen.optimizer.recommending.models import Features
 
 SHARE = st.floats(0, 1)
@@ -69,7 +69,8 @@ def test_a_model_of_the_same_family_is_half_way() -> None:
 @settings(max_examples=60)
 @given(st.lists(KNOWN, min_size=2, max_size=6))
 def test_a_kernel(searches: list[Features]) -> None:
-    matrix = np.array([[similarity(one, other) for other in searches] for one in searches])
+    matrix = similarities(searches, searches)
+    assert np.allclose(matrix, [[similarity(one, other) for other in searches] for one in searches])
     assert np.allclose(matrix, matrix.T)
     assert np.allclose(np.diag(matrix), 1.0)
     assert ((matrix > 0) & (matrix <= 1)).all()

@@ -8,6 +8,7 @@ import pytest
 from recommending_kit import RULES, features, lucky, search
 
 from sharpen.optimizer.recommending.evidence import SearchEvidence
+from sharpen.optimizer.recommending.posterior import Posterior
 from sharpen.optimizer.recommending.recommender import by_the_rules, recommend
 from sharpen.optimizer.recommending.replay import MIN_SEARCHES, replay, trusted
 
@@ -70,7 +71,7 @@ def test_what_would_have_harmed_is_not_trusted() -> None:
     for number in range(20):  # the strategy that worked for one half of the workflows fails for the other
         good = "demonstrations" if number % 2 else "format_focus"
         history.append(search(number, {name: 0.5 if name == good else rng.gauss(0.1, 0.05) for name in RULES[1:]}))
-    found = replay(history)
+    found = replay(Posterior(history))
     assert not trusted(found)
 
 
@@ -94,7 +95,7 @@ def test_the_gate_stays_closed_where_no_strategy_is_better() -> None:
     for seed in range(60):
         rng = random.Random(seed)
         history = [search(n, {name: rng.gauss(0.2, 0.15) for name in RULES}) for n in range(20)]
-        opened += trusted(replay(history))
+        opened += trusted(replay(Posterior(history)))
     assert opened <= 5  # 2.5 % are expected: more than 5 of 60 by chance in one of 70 such tests
 
 
@@ -108,7 +109,7 @@ def test_bounds_of_what_can_be_gained() -> None:
 
 
 def test_intervals_cover_what_they_promise() -> None:
-    found = replay(lucky(40, "demonstrations"))
+    found = replay(Posterior(lucky(40, "demonstrations")))
     assert found.covered is not None
     assert found.covered >= 0.8
 

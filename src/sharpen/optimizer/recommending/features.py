@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sharpen.optimizer.models import PromptAnalysis
 from sharpen.optimizer.patterns.models import ErrorPatterns
@@ -51,16 +56,44 @@ def similarity(one: Features, other: Features) -> float:
 
 def distances(one: Features, other: Features) -> tuple[float, float, float]:
     """How far apart two searches are in the prompt, in what fails, and in the model; each 0..1."""
-    prompt = (
-        abs(one.clarity - other.clarity) / 100,
-        abs(one.efficiency - other.efficiency) / 100,
-        _jaccard(set(one.rules), set(other.rules)),
-        abs(_on_log(one.words, MOST_WORDS) - _on_log(other.words, MOST_WORDS)),
-        abs(_on_log(one.demonstrations, MOST_DEMONSTRATIONS) - _on_log(other.demonstrations, MOST_DEMONSTRATIONS)),
-    )
+    scaled = zip(_scaled(one), _scaled(other), strict=True)
+    prompt = [*(abs(mine - theirs) for mine, theirs in scaled), _jaccard(set(one.rules), set(other.rules))]
     return math.fsum(prompt) / len(prompt), _variation(_ends(one), _ends(other)), _model_distance(one, other)
 
 
+def similarities(searches: Sequence[Features], others: Sequence[Features]) -> NDArray[np.float64]:
+    """``similarity`` of each of ``searches`` (rows) to each of ``others`` (columns), all at once."""
+    numbers = _apart(_table(_scaled, searches), _table(_scaled, others)).sum(axis=2)
+    names = sorted({name for each in (*searches, *others) for name in each.rules})
+    mine, theirs = (
+        _table(lambda one: [float(name in one.rules) for name in names], each) for each in (searches, others)
+    )
+    shared = mine @ theirs.T
+    either = mine.sum(axis=1)[:, None] + theirs.sum(axis=1)[None, :] - shared
+    jaccard = np.where(either > 0, 1 - shared / np.maximum(either, 1), 0.0)
+    ends = sorted({end for each in (*searches, *others) for end in _ends(each)})
+    shares = (_table(lambda one: [_ends(one).get(end, 0.0) for end in ends], each) for each in (searches, others))
+    errors = np.minimum(1.0, _apart(*shares).sum(axis=2) / 2)
+    models = np.array([[_model_distance(one, other) for other in others] for one in searches])
+    prompt = (numbers + jaccard) / (len(_scaled(searches[0])) + 1)
+    return np.asarray(np.exp(-(prompt / REACH_PROMPT + errors / REACH_ERRORS + models / REACH_MODEL)))
+
+
+def _table(row: Callable[[Features], Sequence[float]], searches: Sequence[Features]) -> NDArray[np.float64]:
+    return np.array([row(one) for one in searches], dtype=float).reshape(len(searches), -1)
+
+
+def _apart(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.abs(mine[:, None, :] - theirs[None, :, :]))
+
+
+def _scaled(one: Features) -> list[float]:
+    """What is counted or scored of a prompt, each on 0..1."""
+    counted = _on_log(one.words, MOST_WORDS), _on_log(one.demonstrations, MOST_DEMONSTRATIONS)
+    return [one.clarity / 100, one.efficiency / 100, *counted]
+
+
+@cache
 def family(model: str) -> str:
     """``llama`` of ``meta-llama/Llama-3.1-8B``: the letters that the last part of the name begins with."""
     found = re.match(r"[^\W\d_]+", model.rsplit("/", 1)[-1].casefold())

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpen.optimizer.recommending.evidence import Observation, SearchEvidence
-from sharpen.optimizer.recommending.features import similarity
+from sharpen.optimizer.recommending.features import similarities
 from sharpen.optimizer.recommending.models import Features
 
 EVERYWHERE, STRATEGY, ALIKE, STRATEGY_ALIKE, SEARCH, LUCK = 0.15, 0.1, 0.15, 0.15, 0.15, 0.1
@@ -81,7 +81,7 @@ class Posterior:
         for name in strategies:
             same = self._strategy == self._names.get(name, -1)
             shared = EVERYWHERE**2 + same * STRATEGY**2 + alike * (ALIKE**2 + same * STRATEGY_ALIKE**2)
-            mean = float(shared @ self._precision @ self._gains)
+            mean = float(shared @ self._weights)
             variance = PRIOR.deviation**2 - float(shared @ self._precision @ shared)
             found[name] = Belief(mean, math.sqrt(max(variance, SEARCH**2 + LUCK**2)))
         return found
@@ -94,7 +94,7 @@ class Posterior:
         """
         rows = np.flatnonzero(np.isin(self._search, list(searches)))
         variance = np.linalg.inv(self._precision[np.ix_(rows, rows)])
-        mean = self._gains[rows] - variance @ (self._precision @ self._gains)[rows]
+        mean = self._gains[rows] - variance @ self._weights[rows]
         return {
             (self._rows[row][0], self._rows[row][1].strategy): Belief(float(mean[k]), math.sqrt(variance[k, k]))
             for k, row in enumerate(rows)
@@ -102,12 +102,20 @@ class Posterior:
 
     def similar(self, features: Features) -> NDArray[np.float64]:
         """The similarity of every search of the history."""
-        return np.array([similarity(features, search.features) for search in self.history])
+        if not self.history:
+            return np.zeros(0)
+        return np.asarray(similarities([features], [search.features for search in self.history])[0])
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        """By which what is shared with every observation makes the mean."""
+        return np.asarray(self._precision @ self._gains)
 
     @cached_property
     def _precision(self) -> NDArray[np.float64]:
         """The inverse of the covariance of all that was observed."""
-        alike = np.stack([self.similar(search.features) for search in self.history])[np.ix_(self._search, self._search)]
+        known = [search.features for search in self.history]
+        alike = similarities(known, known)[np.ix_(self._search, self._search)]
         same = self._strategy[:, None] == self._strategy[None, :]
         here = self._search[:, None] == self._search[None, :]
         covariance = EVERYWHERE**2 + same * STRATEGY**2 + alike * (ALIKE**2 + same * STRATEGY_ALIKE**2)

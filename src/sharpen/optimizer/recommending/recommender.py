@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharpen.optimizer.recommending.evidence import SearchEvidence, distinct
 from sharpen.optimizer.recommending.models import Expectation, Features, Recommendation, Replay, SimilarSearch
@@ -24,8 +25,8 @@ def recommend(features: Features, rules: Sequence[str], history: Iterable[Search
     known_searches = tuple(sorted(distinct(history), key=lambda search: search.search_id))
     posterior = Posterior(known_searches)
     tried = {seen.strategy for search in known_searches for seen in search.observations}
-    expected = posterior.expect(features, rules)
-    found = replay(known_searches)
+    expected, alike = posterior.expect(features, rules), posterior.similar(features)
+    found = replay(posterior)
     order = reorder(rules, expected, tried)
     workflows = len({search.workflow_id for search in known_searches})
     trust = trusted(found)
@@ -39,7 +40,7 @@ def recommend(features: Features, rules: Sequence[str], history: Iterable[Search
         searches=len(known_searches),
         workflows=workflows,
         expectations=tuple(
-            _expectation(name, expected[name], posterior, features) for name in (order if trust else rules)
+            _expectation(name, expected[name], posterior, alike, features) for name in (order if trust else rules)
         ),
         replay=found if found.searches else None,
         basis=measured,
@@ -51,8 +52,9 @@ def by_the_rules(features: Features, rules: Sequence[str], reason: str) -> Recom
     return Recommendation(features=features, rules=tuple(rules), order=tuple(rules), reason=reason)
 
 
-def _expectation(name: str, belief: Belief, posterior: Posterior, features: Features) -> Expectation:
-    alike = posterior.similar(features)
+def _expectation(
+    name: str, belief: Belief, posterior: Posterior, alike: NDArray[np.float64], features: Features
+) -> Expectation:
     trials = [
         (float(alike[place]), search, seen)
         for place, search in enumerate(posterior.history)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sharpen.optimizer.recommending.evidence import Observation, SearchEvidence
+from sharpen.optimizer.recommending.evidence import Observation
 from sharpen.optimizer.recommending.models import Replay
 from sharpen.optimizer.recommending.ordering import reorder
 from sharpen.optimizer.recommending.posterior import Posterior
@@ -25,8 +25,9 @@ MIN_SEARCHES, MIN_WORKFLOWS = 12, 5
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One search, replayed: what was put first, and second, by each order."""
+    """One search, replayed: what was tried in it, in the order of each."""
 
+    search_id: str
     workflow_id: str
     recommended: tuple[Observation, ...]
     rules: tuple[Observation, ...]
@@ -49,13 +50,13 @@ class Choice:
         return 0.0 if first is ruled else first.variance + ruled.variance
 
 
-def replay(history: Sequence[SearchEvidence]) -> Replay:
-    """The recommender on its own history; deterministic. Workflows count alike, however often they were searched.
+def replay(posterior: Posterior) -> Replay:
+    """The recommender on the history that it has learned from; deterministic.
 
-    The interval is Student's over the workflows' means; its standard error is never below what the sampling of cases
+    Workflows count alike, however often they were searched. The interval is Student's over the workflows' means; its standard error is never below what the sampling of cases
     alone leaves open, so that a few equal numbers are no certainty.
     """
-    choices = choices_of(history)
+    choices = choices_of(posterior)
     by_workflow: dict[str, list[Choice]] = defaultdict(list)
     for choice in choices:
         by_workflow[choice.workflow_id].append(choice)
@@ -97,9 +98,9 @@ def trusted(found: Replay) -> bool:
     return enough(found) and found.low > 0.0
 
 
-def choices_of(history: Sequence[SearchEvidence]) -> list[Choice]:
+def choices_of(posterior: Posterior) -> list[Choice]:
     """One for every search in which at least two strategies were tried."""
-    posterior = Posterior(history)
+    history = posterior.history
     places: dict[str, list[int]] = defaultdict(list)
     for place, search in enumerate(history):
         places[search.workflow_id].append(place)
@@ -124,6 +125,7 @@ def choices_of(history: Sequence[SearchEvidence]) -> list[Choice]:
             order = reorder(ruled, expected, others)
             choices.append(
                 Choice(
+                    search_id=history[place].search_id,
                     workflow_id=workflow,
                     recommended=tuple(seen[name] for name in order),
                     rules=tuple(seen[name] for name in ruled),
