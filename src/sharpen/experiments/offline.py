@@ -233,6 +233,6 @@ def figure(outcome: CaseOutcome, metric: str) -> float | None:
         case "cost":
             return outcome.cost if outcome.cost is None or math.isfinite(outcome.cost) else None
         case "errors":
-            return float(outcome.error_kind not in (None, ErrorKind.VALIDATION))  # that is an answer, only a wrong one
+            return float(outcome.error_kind not in (None, ErrorKind.ASSERTION))  # that is an answer, only a wrong one
         case _:
             return float(getattr(outcome, metric))
