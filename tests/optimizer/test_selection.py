@@ -112,11 +112,11 @@ def test_a_pair_passes_more_together_than_its_better_one_and_no_pair_more_than_i
         for other in rows[place + 1 :]:
             both = min(len(one), len(other))
             union = sum(a or b for a, b in zip(one, other, strict=False))
-            if both >= most / 2 and union > max(sum(one[:both]), sum(other[:both])):
-                gains.append(union / both)
+            if both >= most / 4 and union > max(sum(one[:both]), sum(other[:both])):
+                gains.append((union + 1) / (both + 2))
     assert (pair is None) == (not gains)
     if pair is not None:
-        assert pair.union / pair.cases == max(gains)
+        assert (pair.union + 1) / (pair.cases + 2) == max(gains)
         assert pair.union > pair.best
 
 

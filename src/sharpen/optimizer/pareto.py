@@ -12,8 +12,8 @@ T = TypeVar("T")
 COMPARABLE = 0.5
 """Who saw fewer than this share of the cases that the best-measured one saw says too little to stand on the front."""
 
-LATENCY_NOISE = 0.1
-"""Mean latencies of a few dozen calls that differ by less than this share are taken as equal."""
+LATENCY_NOISE, LEAST_LATENCY_MS = 0.1, 10.0
+"""Mean latencies of a few dozen calls that differ by less than this share, or by less than so many ms, are equal."""
 
 
 def dominates(one: Metrics, other: Metrics) -> bool:
@@ -25,13 +25,13 @@ def dominates(one: Metrics, other: Metrics) -> bool:
         one.success_rate >= other.success_rate
         and one.tokens_per_request <= other.tokens_per_request
         and not _above(one.cost_per_request, other.cost_per_request)
-        and one.avg_latency_ms * (1 - LATENCY_NOISE) <= other.avg_latency_ms
+        and not _quicker(other, one)
     )
     return no_worse and (
         one.success_rate > other.success_rate
         or one.tokens_per_request < other.tokens_per_request
         or _above(other.cost_per_request, one.cost_per_request)
-        or one.avg_latency_ms < other.avg_latency_ms * (1 - LATENCY_NOISE)
+        or _quicker(one, other)
     )
 
 
@@ -51,6 +51,11 @@ def front_of(measured: Iterable[tuple[T, Metrics]]) -> tuple[T, ...]:
     front = [(each, mine) for each, mine in known if not any(dominates(other, mine) for _, other in known)]
     ranked = sorted(front, key=lambda pair: (-pair[1].success_rate, pair[1].tokens_per_request))
     return tuple(each for each, _ in ranked)
+
+
+def _quicker(one: Metrics, other: Metrics) -> bool:
+    tolerance = max(LATENCY_NOISE * other.avg_latency_ms, LEAST_LATENCY_MS)
+    return one.avg_latency_ms < other.avg_latency_ms - tolerance
 
 
 def _above(one: float | None, other: float | None) -> bool:

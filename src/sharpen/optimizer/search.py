@@ -51,14 +51,15 @@ class Complement:
         return f"one or the other passes {self.union} of {self.cases} dev cases, the better one alone {self.best}"
 
 
-SHARED = 0.5
+SHARED = 0.25
 """Pairs count that share this much of the dev cases that the best-measured contender has seen."""
 
 
 def complement(contenders: Sequence[Contender], case_ids: Sequence[str]) -> Complement | None:
     """The pair that passes most of ``case_ids`` together, by paired outcomes; None when no pair adds to its better one.
 
-    Rates are compared over the cases that both have seen; of equal pairs the one with most cases, then the first.
+    Rates are compared over the cases that both have seen, by Laplace's rule of succession, (passed + 1) / (cases + 2):
+    a pair that was soon dropped has few, and all of three is less than 19 of 20. Of equal pairs the first counts.
     """
     seen = {
         each.id: {case_id for case_id in case_ids if case_id in each.outcomes and each.outcomes[case_id].ran}
@@ -76,7 +77,7 @@ def complement(contenders: Sequence[Contender], case_ids: Sequence[str]) -> Comp
             first, second = (one, other) if len(mine) >= len(theirs) else (other, one)
             best = max(len(mine), len(theirs))
             found.append(Complement(first, second, len(both), len(mine | theirs), best))
-    return max(found, key=lambda pair: (pair.union / pair.cases, pair.cases), default=None)
+    return max(found, key=lambda pair: (pair.union + 1) / (pair.cases + 2), default=None)
 
 
 def interleave(groups: Sequence[Sequence[Candidate]]) -> list[Candidate]:
