@@ -177,7 +177,7 @@ class OptimizeConfig(PlanPart):
     engine: str = Field(
         default="race",
         min_length=1,
-        description="What searches: `race` (ours), `gepa` (extra `gepa`), or a class of yours, `module:Class`.",
+        description="What searches: `race` (ours), `gepa` or `mipro` (extras `gepa`, `dspy`), or a class, `module:Class`.",
     )
     strategies: tuple[str, ...] = Field(
         default=("auto",),

@@ -12,6 +12,7 @@ What sharpen raises on purpose ends the search at once, through whatever ``excep
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,6 +21,8 @@ from sharpen.errors import SharpenError
 from sharpen.targets.threads import DaemonThreads
 
 T = TypeVar("T")
+GRACE_S = 2.0
+"""How long a cancelled search may take to notice it: it does with its next call."""
 
 
 class SearchOver(BaseException):
@@ -46,34 +49,46 @@ class Bridge:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         """End what is under way; a thread that goes on all the same is refused with its next call."""
+        self._close()
+        self._threads.close()
+
+    def _close(self) -> None:
         self._open = False
         for task in self._tasks:
             task.cancel()
-        self._threads.close()
 
     async def run(self, function: Callable[[], T]) -> T | None:
         """The result of ``function``, called in a thread; None when the search had had its share before."""
+        search = asyncio.ensure_future(self._threads.run(function))
         try:
-            result: T = await self._threads.run(function)
+            result: T = await asyncio.shield(search)
         except SearchOver as over:
             if over.reason is not None:
                 raise over.reason from None
             return None
+        except asyncio.CancelledError:
+            self._close()
+            await asyncio.wait([search], timeout=GRACE_S)
+            if search.done():
+                search.exception()  # known: it was refused
+            raise
         return result
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """From the thread: the result of a coroutine, which runs on the event loop. Raises ``SearchOver``."""
+        guarded = self._guarded(coroutine)
         try:
-            return asyncio.run_coroutine_threadsafe(self._guarded(coroutine), self._loop).result()
+            answer = asyncio.run_coroutine_threadsafe(guarded, self._loop)
+        except RuntimeError:  # the loop is closed: nobody waits for this search any more
+            guarded.close()
+            coroutine.close()
+            raise SearchOver from None
+        try:
+            return answer.result()
         except SharpenError as reason:
             raise SearchOver(reason) from reason
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, concurrent.futures.CancelledError):
             raise SearchOver from None
-        except RuntimeError:
-            if not self._loop.is_closed():
-                raise
-            coroutine.close()
-            raise SearchOver from None  # nobody waits for this search any more
 
     async def _guarded(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if not self._open:

@@ -12,6 +12,7 @@ from sharpen.optimizer.engines.base import SearchEngine
 ENGINES = {
     "race": "sharpen.optimizer.engines.race:RaceEngine",
     "gepa": "sharpen.optimizer.engines.gepa:GepaEngine",
+    "mipro": "sharpen.optimizer.engines.mipro:MiproEngine",
 }
 DEFAULT = "race"
 
