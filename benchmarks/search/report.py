@@ -186,7 +186,9 @@ that each costs milliseconds and everybody is told the same. Every method gets t
 200 holdout cases on which this page judges; a proof must save its own cases out of the 150 it is given.
 
 What this leaves out: proposals do not react to what was observed, so that reflection, the strength of GEPA and COPRO
-with a strong model, plays no part. Search and acceptance are compared, nothing else.
+with a strong model, plays no part. Search and acceptance are compared, nothing else. `sharpen optimize` runs the prompt
+on all cases before it searches, for its report, and refuses a budget that this takes; here the seed is asked only where
+race and proof compare it, as the peers ask it, and the proof takes a share of the budget in place of the plan's split.
 
 Nothing was tuned on {", ".join(f"`{name}`" for name in tasks if name in HELD_OUT) or "tasks held out"}."""
 
