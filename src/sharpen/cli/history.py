@@ -22,7 +22,7 @@ def command(
     ] = None,
     output: Annotated[
         list[Path] | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Also write .html or .json.", show_default=False),
+        typer.Option("--output", "-o", metavar="FILE", help="Also write .html, .md or .json.", show_default=False),
     ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -36,9 +36,9 @@ def command(
     from datetime import UTC
 
     from sharpen import wiring
-    from sharpen.cli import show_history
+    from sharpen.cli import show, show_history
 
-    outputs = output or []
+    outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened:
         begin = None if since is None else since.replace(tzinfo=UTC)
         found = wiring.workflow_history(opened, workflow, limit=limit, since=begin)

@@ -14,9 +14,15 @@ ExpectOption = Annotated[
 ]
 
 
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", "-m", help="Why; kept with the move.", show_default=False)
+]
+
+
 def tag_version(
     names: Annotated[list[str], typer.Argument(metavar="[WORKFLOW] VERSION ALIAS")],
     expect: ExpectOption = None,
+    reason: ReasonOption = None,
     workflow: WorkflowOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -28,13 +34,14 @@ def tag_version(
 
     with wiring.open_store(store) as opened:
         name, (reference, alias) = wiring.version_names(opened, names, (None, None), workflow)
-        version = wiring.version_manager(opened).tag(name, reference, alias, expected_current=expect)
+        version = wiring.version_manager(opened).tag(name, reference, alias, expected_current=expect, reason=reason)
     show_versions.tagged(name, version.version, alias, as_json, quiet)
 
 
 def untag_version(
     names: Annotated[list[str], typer.Argument(metavar="[WORKFLOW] ALIAS")],
     expect: ExpectOption = None,
+    reason: ReasonOption = None,
     workflow: WorkflowOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -46,7 +53,7 @@ def untag_version(
 
     with wiring.open_store(store) as opened:
         name, (alias,) = wiring.version_names(opened, names, (None,), workflow)
-        wiring.version_manager(opened).untag(name, alias, expected_current=expect)
+        wiring.version_manager(opened).untag(name, alias, expected_current=expect, reason=reason)
     show_versions.tagged(name, None, alias, as_json, quiet)
 
 

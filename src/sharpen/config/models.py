@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -11,7 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from sharpen.config.assertions import AssertionConfig
 from sharpen.config.base import Float, Int, PlanPart, PlanPath, resolve_path
 from sharpen.config.prompts import PromptMessage, PromptTemplate
-from sharpen.config.rules import Thresholds
+from sharpen.config.rules import PlanRules, Thresholds
 from sharpen.config.targets import TargetConfig
 from sharpen.config.weights import Weights
 
@@ -248,7 +249,7 @@ class RunManifest(PlanPart):
         default=(), description="What holds for every case; a case may add its own."
     )
     execution: ExecutionConfig = Field(default=ExecutionConfig(), description="How the cases are run.")
-    rules: Thresholds = Field(default=Thresholds(), description="When a prompt is worth optimizing.")
+    rules: PlanRules = Field(default=PlanRules(), description="When a prompt is worth optimizing.")
     optimize: OptimizeConfig = Field(default=OptimizeConfig(), description="How candidates are searched and proved.")
 
     _source: Path | None = PrivateAttr(default=None)
@@ -262,6 +263,14 @@ class RunManifest(PlanPart):
         from sharpen.config.prompt_files import read_prompt
 
         return read_prompt(resolve_path(Path(data), (info.context or {}).get("base_dir"))).template()
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _of_thresholds(cls, rules: Any) -> Any:
+        """Rules built in Python may be thresholds alone."""
+        if isinstance(rules, Thresholds) and not isinstance(rules, PlanRules):
+            return PlanRules(**{field.name: getattr(rules, field.name) for field in fields(Thresholds)})
+        return rules
 
     @classmethod
     def from_yaml(cls, path: str | Path, overrides: tuple[str, ...] = ()) -> Self:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, Strict
 from pydantic.fields import FieldInfo
@@ -39,3 +39,29 @@ class Thresholds:
     max_tokens_per_request: Annotated[
         NonNegative | None, _means("Optimize above so many tokens a request; null: off.")
     ] = None
+
+
+@dataclass(frozen=True)
+class PlanRules(Thresholds):
+    """A plan's ``rules``: the thresholds, and the version that may stand in place of a fixed one."""
+
+    no_worse_than: Annotated[
+        Annotated[str, Field(min_length=1)] | None,
+        _means(
+            "A version or alias (`production`, `latest`): optimize when fewer cases pass than of it when it was "
+            "accepted, beyond chance, in place of `min_success_rate`."
+        ),
+    ] = None
+
+    def __eq__(self, other: object) -> bool:
+        """Without a version they are the thresholds that they hold."""
+        if not isinstance(other, Thresholds):
+            return NotImplemented
+        return self.no_worse_than == getattr(other, "no_worse_than", None) and _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(_values(self))
+
+
+def _values(rules: Thresholds) -> tuple[Any, ...]:
+    return tuple(getattr(rules, field.name) for field in fields(Thresholds))

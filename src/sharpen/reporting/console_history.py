@@ -45,8 +45,8 @@ def _print_chart(console: Console, trend: Trend) -> None:
     room = max(10, console.width - _LABEL - 14)
     groups = buckets(len(trend.runs), room)
     rates = _means(trend, Series.SUCCESS, groups)
-    for line, text in enumerate(columns_of(rates, HEIGHT, unicode=is_unicode(console))):
-        label = {0: "Success rate  100%", HEIGHT - 1: "0%"}.get(line, "")
+    for row, text in enumerate(columns_of(rates, HEIGHT, unicode=is_unicode(console))):
+        label = {0: "Success rate  100%", HEIGHT - 1: "0%"}.get(row, "")
         console.print(styled(console, f"{label:>{_LABEL - 2}} {_bar(console)}{text}"), no_wrap=True, overflow="crop")
     marks = {run.run_id: number for number, run in enumerate(trend.runs)}
     changed = {marks[change.run_id] for change in trend.changes if change.series is Series.SUCCESS}
@@ -54,7 +54,8 @@ def _print_chart(console: Console, trend: Trend) -> None:
     under = "".join(pointer if changed & set(group) else " " for group in groups)
     if under.strip():
         console.print(styled(console, f"{'':{_LABEL}}{under.rstrip()}", "bold"), no_wrap=True, overflow="crop")
-    console.print(styled(console, f"{'prompt ':>{_LABEL}}{_prompts(trend, groups)}", "dim"), no_wrap=True, overflow="crop")
+    prompts = f"{'prompt ':>{_LABEL}}{_prompts(trend, groups)}"
+    console.print(styled(console, prompts, "dim"), no_wrap=True, overflow="crop")
     for series in (Series.P95, Series.TOKENS, Series.COST):
         known = trend.totals(series)
         if not known or (series is Series.COST and not any(known)):
@@ -69,7 +70,7 @@ def _print_chart(console: Console, trend: Trend) -> None:
 
 def buckets(number: int, room: int) -> list[range]:
     """Places 0 … number − 1 in at most ``room`` groups of neighbours, as even as can be."""
-    size = -(-number // room)
+    size = max(1, -(-number // room))
     return [range(start, min(number, start + size)) for start in range(0, number, size)]
 
 

@@ -111,7 +111,7 @@ def print_alias_moves(console: Console, workflow: str, current: Mapping[str, str
             move.alias,
             move.previous or fig.NOTHING,
             move.version or "(removed)",
-            one_line(" · ".join(filter(None, (getattr(move, "actor", ""), getattr(move, "reason", "")))), 300),
+            one_line(" · ".join(filter(None, (move.actor, move.reason))), 300),
         )
         for move in sorted(moves, key=lambda one: one.moved_at, reverse=True)
     ]

@@ -9,7 +9,6 @@ from markupsafe import Markup
 from sharpen.history.trends import ChangePoint, Series, Trend
 from sharpen.reporting import charts, trend_rows
 from sharpen.reporting.page import made_by, moment, page
-from sharpen.reporting.verdict import VerdictText
 
 RUNS_SHOWN = 200
 
@@ -24,7 +23,7 @@ def history_html(trend: Trend) -> str:
         workflow=trend.workflow_id,
         kind="history",
         sections=[("changes", "Changes"), ("charts", "Measurements"), ("prompts", "Prompts"), ("runs", "Runs")],
-        verdict=_verdict(trend),
+        verdict=trend_rows.verdict(trend),
         changes=[trend_rows.change_text(change) for change in trend.changes],
         charts=[_chart(trend, series) for series in Series if _drawn(trend, series)],
         columns=trend_rows.COLUMNS,
@@ -35,18 +34,6 @@ def history_html(trend: Trend) -> str:
         omitted=f"the {left:,} oldest runs are in the charts alone; --json has all" if left else "",
         footer=[*([("Newest run", moment(trend.runs[-1].started_at))] if trend.runs else []), *made_by()],
     )
-
-
-def _verdict(trend: Trend) -> VerdictText:
-    if not trend.runs:
-        return VerdictText("neutral", "No history", "No run of this workflow has ended yet", "", ())
-    last = next((change for change in reversed(trend.changes) if change.series is Series.SUCCESS), None)
-    if last is None:
-        headline = f"{trend_rows.shown(Series.SUCCESS, trend.runs[-1].success_rate)} of the newest run's cases pass"
-        return VerdictText("neutral", "Steady", headline, trend_rows.summary(trend), ())
-    text = trend_rows.change_text(last)
-    tone, label = ("good", "Better") if text.better else ("bad", "Worse")
-    return VerdictText(tone, label, text.headline, f"{text.where}; {text.causes}", (trend_rows.summary(trend),))
 
 
 def _drawn(trend: Trend, series: Series) -> bool:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from sharpen.executor.models import RunExecutionResult, TaskResult
 from sharpen.history.models import ChangeKind, Comparison, Flakiness
+from sharpen.history.trends import Trend
 from sharpen.json_stream import Later, Rows, chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
@@ -73,6 +74,11 @@ def comparison_document(found: Comparison) -> dict[str, Any]:
     changes = document.pop("changes")
     named = {kind.value: [change.case_id for change in found.of_kind(kind)] for kind in ChangeKind}
     return {**document, **_valid(named), "changes": changes}
+
+
+def history_document(found: Trend) -> dict[str, Any]:
+    """A workflow's history: runs, oldest first, change points, and what was changed between runs."""
+    return {"history": _valid(found.model_dump(mode="python"))}
 
 
 def dumps(document: Any) -> str:

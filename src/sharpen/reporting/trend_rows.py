@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sharpen.executor.models import RunStatus
 from sharpen.history.trends import ChangePoint, HistoryRun, Series, Trend
 from sharpen.reporting import figures as fig
+from sharpen.reporting.verdict import VerdictText
 
 NAMES = {
     Series.SUCCESS: "Success rate",
@@ -59,6 +60,21 @@ def change_text(change: ChangePoint) -> ChangeText:
     causes = "; ".join(cause.text for cause in change.causes)
     said = f"changed just before: {causes}" if causes else "nothing that sharpen knows of was changed just before"
     return ChangeText(change.better, headline, where, said)
+
+
+def verdict(trend: Trend) -> VerdictText:
+    """The newest change in success, or that there is none."""
+    if not trend.runs:
+        return VerdictText("neutral", "No history", "No run of this workflow has ended yet", "", ())
+    last = next((change for change in reversed(trend.changes) if change.series is Series.SUCCESS), None)
+    if last is None:
+        headline = f"{shown(Series.SUCCESS, trend.runs[-1].success_rate)} of the newest run's cases pass"
+        return VerdictText("neutral", "Steady", headline, summary(trend), ())
+    text = change_text(last)
+    detail, notes = f"{text.where}; {text.causes}", (summary(trend),)
+    if text.better:
+        return VerdictText("good", "Better", text.headline, detail, notes)
+    return VerdictText("bad", "Worse", text.headline, detail, notes)
 
 
 def stretches(trend: Trend) -> list[tuple[str, ...]]:

@@ -19,15 +19,18 @@ from sharpen.errors import UserError
 from sharpen.executor.models import RunExecutionResult
 from sharpen.experiments.models import ExperimentReport
 from sharpen.history.models import Comparison, Flakiness
+from sharpen.history.trends import Trend
 from sharpen.json_stream import chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 
-Output = Union["RunOutput", "OptimizationOutput", "ExperimentOutput", "ComparisonOutput"]
+Output = Union["RunOutput", "OptimizationOutput", "ExperimentOutput", "ComparisonOutput", "HistoryOutput"]
 SUFFIXES = (".html", ".json", ".junit.xml", ".md")
 MARK = "<!-- sharpen report -->"
 """By this a later run knows that a file is a report and may be written again: line 1 in Markdown, else line 2."""
-_JSON_REPORT = re.compile(r'\{\s*("(run|first)":\s*\{\s*)?"run_id":\s*"[^"]*",\s*"workflow_id":')
+_JSON_REPORT = re.compile(
+    r'\{\s*("(run|first)":\s*\{\s*)?"run_id":\s*"[^"]*",\s*"workflow_id":|\{\s*"history":\s*\{\s*"workflow_id":'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,13 @@ class ComparisonOutput:
     """What a report of two runs side by side is made from."""
 
     comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOutput:
+    """What a report of a workflow's history is made from."""
+
+    trend: Trend
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,8 @@ def render(suffix: str, content: Output) -> Iterable[str]:
         return _render_experiment(suffix, content.report)
     if isinstance(content, ComparisonOutput):
         return _render_comparison(suffix, content.comparison)
+    if isinstance(content, HistoryOutput):
+        return _render_history(suffix, content.trend)
     match suffix:
         case ".html":
             return [html.render_optimization_html(content.outcome, content.cases)]
@@ -161,6 +173,19 @@ def _render_comparison(suffix: str, found: Comparison) -> Iterable[str]:
         case ".md":
             return [comparison_markdown.comparison_markdown(found)]
     raise UserError(f"a comparison is no list of tests: cannot write {suffix!r}; expected .html, .json or .md")
+
+
+def _render_history(suffix: str, trend: Trend) -> Iterable[str]:
+    from sharpen.reporting import history_markdown, history_page, json_document
+
+    match suffix:
+        case ".html":
+            return [history_page.history_html(trend)]
+        case ".json":
+            return chain(chunks(json_document.history_document(trend)), "\n")
+        case ".md":
+            return [history_markdown.history_markdown(trend)]
+    raise UserError(f"a history is no list of tests: cannot write {suffix!r}; expected .html, .json or .md")
 
 
 def _suffix(path: Path) -> str:

@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sharpen.wiring.comparing import compare_runs as compare_runs
+    from sharpen.wiring.comparing import flakiness_of_run as flakiness_of_run
     from sharpen.wiring.experiment_files import experiment_book as experiment_book
     from sharpen.wiring.experiment_files import load_experiment as load_experiment
     from sharpen.wiring.experiment_files import read_outcomes as read_outcomes
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from sharpen.wiring.experimenting import ab_plan as ab_plan
     from sharpen.wiring.experimenting import plan_ab as plan_ab
     from sharpen.wiring.experimenting import resume_ab as resume_ab
-    from sharpen.wiring.comparing import compare_runs as compare_runs
-    from sharpen.wiring.comparing import flakiness_of_run as flakiness_of_run
     from sharpen.wiring.failures import stored_patterns as stored_patterns
     from sharpen.wiring.histories import workflow_history as workflow_history
     from sharpen.wiring.linting import explain_rule as explain_rule

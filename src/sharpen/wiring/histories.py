@@ -19,7 +19,7 @@ def workflow_history(
 ) -> Trend:
     """The history of a workflow (None: the store's only one), of at most its ``limit`` newest runs.
 
-    Raises ``UnknownNameError`` for a workflow of which no run ended, ``UserError`` where it is not clear which is meant.
+    Raises ``UnknownNameError`` for a workflow of which no run ended, ``UserError`` where it is unclear which is meant.
     """
     known = store.history.workflows()
     if workflow is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 
@@ -15,13 +16,13 @@ from sharpen.optimizer.forecast import SearchForecast
 from sharpen.optimizer.measures import broken_limits
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.ports import SearchObserver
-from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import optimize
 from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
 from sharpen.wiring.forecasting import refuse_hopeless
 from sharpen.wiring.plans import LoadedPlan
 from sharpen.wiring.queries import stored_cases
+from sharpen.wiring.references import breaks_measured_rules
 from sharpen.wiring.stored_plans import manifest_of, search_plan_of
 from sharpen.wiring.stores import store_option
 from sharpen.wiring.workbench import OnInterrupt, open_bench
@@ -134,9 +135,11 @@ def optimize_exit_code(outcome: OptimizationOutcome, manifest: RunManifest) -> i
 
     Live is the new version (judged by its held-out cases) when there is one, the plan's prompt otherwise.
     """
-    rules = ScoringRules.of(manifest.rules)
     if outcome.version is not None and outcome.verification is not None:
+        # held against an earlier version, what was proved better than the plan's prompt is good enough
+        historical = manifest.rules.no_worse_than is not None
+        rules = dataclasses.replace(manifest.rules, min_success_rate=0.0) if historical else manifest.rules
         return 1 if broken_limits(outcome.verification.candidate, rules) else 0
     if outcome.stop_reason is not None:
         return 3
-    return 1 if rules.broken_limits(outcome.baseline) else 0
+    return 1 if breaks_measured_rules(outcome.decision) else 0

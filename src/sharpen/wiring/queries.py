@@ -11,13 +11,13 @@ from sharpen.executor.models import RunStatus
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, PromptAnalysis, TestExecutionReport
 from sharpen.optimizer.optimizer_service import OptimizerService
-from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import RunStory, analyze_plan, tell
 from sharpen.storage.export import export_run as export_lines
 from sharpen.storage.records import RunSummary
 from sharpen.storage.store import Store
 from sharpen.wiring.failures import stored_patterns
 from sharpen.wiring.plans import LoadedPlan, load_plan, plan_path
+from sharpen.wiring.references import rules_of
 from sharpen.wiring.stored_plans import manifest_of
 
 SHOWN_PURPOSES = ("run", "baseline")
@@ -53,7 +53,7 @@ def load_story(run_id: str, store: Store, overrides: Sequence[str] | None = None
     manifest = manifest_of(record, overrides)
     stored = store.cases.stored(record.run_id)
     plan = LoadedPlan(manifest, tuple(stored) if record.case_ids else stored)
-    service = OptimizerService(ScoringRules.of(manifest.rules))
+    service = OptimizerService(rules_of(manifest, store))
     return plan, tell(manifest, store.runs.load_result(record.run_id), plan.sample, service)
 
 
@@ -79,7 +79,7 @@ def decide(subject: str, store: Store, overrides: Sequence[str] | None = None) -
 def decide_plan(plan: LoadedPlan, store: Store) -> DecidedStory:
     """``decide`` for a plan that is loaded."""
     manifest = plan.manifest
-    service = OptimizerService(ScoringRules.of(manifest.rules))
+    service = OptimizerService(rules_of(manifest, store))
     analysis = analyze_plan(manifest, plan.sample)
     runs = [
         run

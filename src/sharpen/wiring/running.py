@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 
-from sharpen.config.models import Case, RunManifest
+from sharpen.config.models import Case
 from sharpen.errors import UnknownNameError, UserError
 from sharpen.events import emit
 from sharpen.executor.interrupt import interruptible
@@ -15,11 +15,11 @@ from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.executor.run_ids import new_run_id
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.optimizer_service import OptimizerService
-from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import RunStory, tell
 from sharpen.storage.cases import StoredCases
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import LoadedPlan
+from sharpen.wiring.references import breaks_measured_rules, rules_of
 from sharpen.wiring.steps import charge, covered
 from sharpen.wiring.stored_plans import plan_of
 from sharpen.wiring.stores import store_option
@@ -92,11 +92,11 @@ def find_optimization(store: Store, ref: str) -> OptimizationOutcome | None:
         ) from None
 
 
-def exit_code(story: RunStory, manifest: RunManifest) -> int:
+def exit_code(story: RunStory) -> int:
     """0 the measured rules hold · 1 they do not · 3 the run did not come to its end."""
     if story.result.status is not RunStatus.COMPLETED:
         return 3
-    return 1 if ScoringRules.of(manifest.rules).broken_limits(story.report) else 0
+    return 1 if breaks_measured_rules(story.decision) else 0
 
 
 async def _run(
@@ -117,7 +117,7 @@ async def _run(
                 charge(session.meter, store.take_up(run_id), covered(store.spans(run_id)))
                 finished = store.results.finished(run_id)
             result = await session.run(plan.cases, run_id=run_id, finished=finished)
-    story = tell(plan.manifest, result, plan.sample, OptimizerService(ScoringRules.of(plan.manifest.rules)))
+    story = tell(plan.manifest, result, plan.sample, OptimizerService(rules_of(plan.manifest, store)))
     if store is not None:
         store.decisions.save(result.run_id, story.decision)
     return story

@@ -19,13 +19,13 @@ from sharpen.executor.run_ids import new_run_id
 from sharpen.executor.session import ExecutionSession
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.optimizer.ports import HoldoutLedger, RewritePrompt, SearchObserver, SpendMeter
-from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.pipeline import Recommend
 from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
 from sharpen.versions.version_manager import VersionManager
 from sharpen.wiring.plans import LoadedPlan
 from sharpen.wiring.recommending import Recommender
+from sharpen.wiring.references import rules_of
 from sharpen.wiring.rewriting import Rewriter
 from sharpen.wiring.steps import Steps
 from sharpen.wiring.stored_plans import search_record
@@ -140,7 +140,7 @@ async def open_bench(
                 run_id=run_id,
                 started_at=started_at,
                 cases=tuple(plan.cases),  # the split needs them all at once
-                service=OptimizerService(ScoringRules.of(manifest.rules), search_observer),
+                service=OptimizerService(rules_of(manifest, store), search_observer),
                 versions=VersionManager(store.versions),
                 meter=session.meter,
                 rewrite=rewrite,

@@ -1,0 +1,128 @@
+"""``sharpen history``, and ``rules.no_worse_than``."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cli_kit import Cli
+
+from sharpen.history.trends import Trend
+from sharpen.optimizer.models import Metrics
+from sharpen.testing.version_suite import make_prompt
+from sharpen.versions.version_manager import VersionManager
+from sharpen.wiring import open_store
+
+CASES = 20
+
+
+def plan(right: int, prompt: str = "Which one? {{ n }}", **changes: object) -> dict[str, object]:
+    rules = [{"case_id": f"c{n:02}", "output": "yes" if n < right else "no"} for n in range(CASES)]
+    return {
+        "workflow_id": "triage",
+        "prompt": {"user": prompt},
+        "target": {"kind": "scripted", "rules": rules},
+        "dataset": [{"id": f"c{n:02}", "vars": {"n": n}} for n in range(CASES)],
+        "assertions": [{"type": "equals", "value": "yes"}],
+        "execution": {"cache": False},
+    } | changes
+
+
+def run(cli: Cli, *given: object, **changes: object) -> int:
+    (cli.directory / "plan.json").write_text(json.dumps(plan(*given, **changes)), "utf-8")  # type: ignore[arg-type]
+    return cli("run", "plan.json", "--quiet").code
+
+
+@pytest.fixture
+def lived(cli: Cli) -> Cli:
+    """A workflow of 12 runs: good, then worse with another prompt."""
+    for _ in range(6):
+        run(cli, 19)
+    for _ in range(6):
+        run(cli, 8, "Which? {{ n }}")
+    return cli
+
+
+def test_a_drop_is_shown_with_its_cause_in_eighty_columns(lived: Cli) -> None:
+    text = lived("history").out
+    assert text.startswith("triage: 12 runs, ")
+    assert "Success rate 95.0% → 40.0% (−55.0 points)" in text
+    assert re.search(r"changed just before: prompt [0-9a-f]{8} → [0-9a-f]{8}", text)
+    assert all(len(line) <= 80 for line in text.splitlines())
+    chart = [line for line in text.splitlines() if "│" in line]
+    assert chart[0].endswith("│") or chart[0].rstrip().endswith(("▅", "▆", "▇"))
+    assert chart[-1].endswith("█" * 12)
+    assert re.search(r"6 +\d{4}-\d\d-\d\d +95\.0%", text)
+
+
+def test_json_is_the_whole_history(lived: Cli) -> None:
+    found = lived("history", "triage", "--json").json["history"]
+    assert len(found["runs"]) == 12
+    assert [change["series"] for change in found["changes"]][:1] == ["success_rate"]
+    assert Trend.model_validate(found).workflow_id == "triage"
+    assert len(lived("history", "-n", "5", "--json").json["history"]["runs"]) == 5
+    assert lived("history", "--since", "2100-01-01", "--json").json["history"]["runs"] == []
+    assert "No run of triage has ended" in lived("history", "--since", "2100-01-01").out
+
+
+def test_reports_are_written(lived: Cli) -> None:
+    for name in ("h.html", "h.md", "h.json"):
+        assert lived("history", "--quiet", "-o", name).code == 0
+        assert lived("history", "--quiet", "-o", name).code == 0  # an earlier report may be replaced
+    page = (lived.directory / "h.html").read_text("utf-8")
+    assert "Success rate 95.0% → 40.0%" in page
+    assert page.count("<svg") >= 2
+    assert "<script src" not in page
+    assert "worse" in (lived.directory / "h.md").read_text("utf-8")
+    assert lived("history", "-o", "plan.json").code == 2  # the user's plan is no report of ours
+    assert "expected .html, .json or .md" in lived("history", "-o", "h.junit.xml").err
+
+
+def test_which_workflow(cli: Cli) -> None:
+    run(cli, 19)
+    assert "known: triage" in cli("history", "nosuch").err
+    run(cli, 19, workflow_id="another")
+    assert "which workflow? the store holds 2: another, triage" in cli("history").err
+    assert cli("history", "another").out.startswith("another: 1 run, ")
+
+
+def test_an_empty_page(cli: Cli) -> None:
+    run(cli, 19)
+    assert cli("history", "--since", "2100-01-01", "-q", "-o", "e.html", "-o", "e.md").code == 0
+    assert "No run of this workflow has ended yet" in (cli.directory / "e.html").read_text("utf-8")
+
+
+def test_plain_terminals_get_plain_charts(lived: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    from sharpen.reporting.console_history import buckets, columns_of, print_history, spark
+    from sharpen.reporting.terminal import make_console
+
+    assert columns_of([0.0, 0.5, 1.0, None], 2, unicode=False) == ["  # ", " ## "]
+    assert spark([1.0, None, 3.0]) == "▁ █"
+    assert spark([2.0, 2.0]) == "▄▄"
+    assert spark([]) == ""
+    assert [list(group) for group in buckets(5, 2)] == [[0, 1, 2], [3, 4]]
+    assert buckets(0, 10) == []
+    trend = Trend.model_validate(lived("history", "--json").json["history"])
+    with (lived.directory / "ascii.txt").open("w", encoding="ascii") as file:
+        print_history(make_console(file=file, width=80), trend)
+    assert "- Success rate" in Path(lived.directory / "ascii.txt").read_text("ascii")
+
+
+def test_a_run_is_held_against_the_version_that_was_accepted(cli: Cli) -> None:
+    """By default 60 % is too few; held against a version of 65 % it is not, and 20 % is."""
+    assert run(cli, 12) == 1
+    historical = {"rules": {"no_worse_than": "latest"}}
+    assert run(cli, 12, **historical) == 1
+    said = cli("decide", "plan.json", "--json").json["decision"]["skipped"]
+    assert any("no such version was measured yet" in line for line in said)
+    with open_store(None, cli.directory / "plan.json") as store:
+        VersionManager(store.versions).create(
+            "triage", make_prompt("Which one? {{ n }}"), metrics=Metrics(cases=20, success_rate=0.65)
+        )
+    assert run(cli, 12, **historical) == 0
+    assert run(cli, 4, **historical) == 1
+    triggers = cli("decide", "plan.json", "--json").json["decision"]["triggers"]
+    assert any("fewer cases pass than of version 1.0.0" in trigger["reason"] for trigger in triggers)
