@@ -164,7 +164,7 @@ async def test_weights_choose_the_cheaper_prompt_and_prove_that_it_is_no_worse()
     scores = {report.prompt.text: report.score for report in found.candidates}
     assert scores["seed {{ x }} lean"] == pytest.approx(0.3)
     assert scores["seed {{ x }} odd"] < 0
-    assert found.notes == (f"{found.winner.id} was chosen by the plan's weights (quality 1, tokens 0.5)",)
+    assert found.notes == (f"the winner, {found.winner.id}, was chosen by the plan's weights (quality 1, tokens 0.5)",)
 
 
 async def test_without_weights_the_same_search_asks_for_passes_alone() -> None:
@@ -184,7 +184,7 @@ async def test_time_has_a_say_and_is_said_not_to_be_proved() -> None:
     assert "odd" in found.winner.candidate.prompt.text
     assert found.claim == "better"
     assert found.notes[0] == "weights.cost counts for nothing: it is not known, or 0 for the prompt"
-    assert found.notes[1].endswith("its cost and latency had a say in that and are measured, not proved")
+    assert found.notes[1].endswith("; cost and latency counted, but nothing is proved of them")
 
 
 async def test_what_breaks_a_limit_is_not_chosen_and_says_so() -> None:

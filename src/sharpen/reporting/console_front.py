@@ -21,7 +21,7 @@ def print_front(console: Console, outcome: OptimizationOutcome) -> None:
     found = front_table(outcome)
     if len(found.rows) <= 2:
         return
-    console.print(styled(console, "Pareto front", "bold"), styled(console, FRONT_MEANS, "dim"))
+    console.print(styled(console, "Pareto front", "bold"), styled(console, f"· {FRONT_MEANS}", "dim"))
     rows: list[tuple[str | Text, ...]] = [
         (Text(safe(console, first), style="bold green" if place == found.winner else ""), *rest)
         for place, (first, *rest) in enumerate(found.rows)

@@ -145,8 +145,9 @@ class _Search:
         choice = self._select.weighted(context.contenders)
         if choice.winner is not None:
             beside = [name for name in ("cost", "latency") if name in weights.savings]
-            unproved = f"; its {' and '.join(beside)} had a say in that and are measured, not proved" if beside else ""
-            context.notes.append(f"{choice.winner.id} was chosen by the plan's weights ({weights}){unproved}")
+            unproved = f"; {' and '.join(beside)} counted, but nothing is proved of {'them' if beside[1:] else 'it'}"
+            told = f"the winner, {choice.winner.id}, was chosen by the plan's weights ({weights})"
+            context.notes.append(told + unproved if beside else told)
         return Found(choice.winner, choice.claim)
 
     def _perfect(self, contender: Contender) -> bool:
