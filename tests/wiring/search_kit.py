@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,14 @@ async def rewrite(request: TargetRequest) -> str:
     if "tell apart" in text:
         raise RuntimeError("no idea")
     return f'<message role="user">\n{REWRITTEN}\n</message>' if "explicitly" in text else "hm"
+
+
+async def reflect(request: TargetRequest) -> str:
+    """Rewrites as other engines ask for it: in a fence, or in DSPy's fields."""
+    text = await Model.called("rewriter", request)
+    new = "Answer with the queue alone." if zlib.crc32(text.encode()) % 3 else "Which one?"
+    fields = re.findall(r"\[\[ ## (\w+) ## \]\]", text.rpartition("Respond with")[2])
+    return "".join(f"[[ ## {name} ## ]]\n{new}\n\n" for name in dict.fromkeys(fields)) or f"```\n{new}\n```"
 
 
 def plan(directory: Path, **keys: Any) -> Path:

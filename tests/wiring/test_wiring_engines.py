@@ -4,6 +4,7 @@ import builtins
 import json
 
 import pytest
+import search_kit as kit
 
 from sharpen.cli.main import _guarded as main
 from sharpen.errors import MissingExtraError, PlanError
@@ -97,3 +98,50 @@ def test_check_tells_the_engine(plan, capsys):
     assert json.loads(capsys.readouterr().out)["optimize"]["engine"] == "gepa"
     assert main(["check", str(plan("race"))]) == 0
     assert "engine" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ["gepa", "mipro"])
+def test_another_engine_goes_on_where_it_was_cut_off(engine, tmp_path):
+    """Every process makes a few calls and dies; nothing is paid twice, and it ends as it would have."""
+    for package in {"gepa": ["gepa"], "mipro": ["dspy", "optuna"]}[engine]:
+        pytest.importorskip(package, reason=f"needs an extra for {engine}", exc_type=ImportError)
+    keys = {
+        "optimize": {"engine": engine, "rewriter": {"kind": "python", "function": "search_kit:reflect"}},
+        "execution": {"concurrency": 1, "max_retries": 0, "cache": False},
+    }
+    whole = kit.search(kit.plan(tmp_path / "whole", **keys))
+    asked, expected = kit.Model.asked, kit.story(whole)
+    assert whole.engine == engine
+    assert whole.verification is not None
+    assert whole.verification.accepted
+    assert len(asked) == whole.calls
+    assert whole.calls == whole.baseline.total_tests + sum(each.calls for each in whole.candidates) + sum(
+        each.startswith("rewriter") for each in asked
+    )
+    path = kit.plan(tmp_path / "cut", **keys)
+    before, deaths, outcome = kit.cut_off(path, 3), 1, None
+    while outcome is None:
+        try:
+            outcome = kit.go_on(path, dies_at=5 + deaths % 3)
+        except kit.Died:
+            deaths += 1
+        before = before + kit.Model.asked
+    assert kit.story(outcome) == expected
+    assert deaths >= 3
+    assert kit.repeated(before, [], asked).total() <= 2 * deaths
+
+
+def test_the_terminal_and_the_page_name_the_engine(tmp_path, capsys):
+    pytest.importorskip("gepa")
+    path = kit.plan(
+        tmp_path / "p",
+        optimize={"engine": "gepa", "rewriter": {"kind": "python", "function": "search_kit:reflect"}},
+    )
+    kit.Model.reset()
+    page = tmp_path / "report.html"
+    main(["optimize", str(path), f"--store=sqlite:///{tmp_path}/s.db", "--output", str(page)])
+    assert "Engine: gepa" in capsys.readouterr().out
+    assert "found by the engine <b>gepa</b>" in page.read_text()
+    kit.Model.reset()
+    main(["optimize", str(path), f"--store=sqlite:///{tmp_path}/t.db", "--set=optimize.engine=race"])
+    assert "Engine:" not in capsys.readouterr().out
