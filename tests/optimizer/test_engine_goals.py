@@ -164,6 +164,9 @@ async def test_weights_choose_the_cheaper_prompt_and_prove_that_it_is_no_worse()
     scores = {report.prompt.text: report.score for report in found.candidates}
     assert scores["seed {{ x }} lean"] == pytest.approx(0.3)
     assert scores["seed {{ x }} odd"] < 0
+    notes = [report.note for report in found.candidates if report.status == "dropped"]
+    assert notes
+    assert all(note.endswith("; ranked by the plan's weights") for note in notes)
     assert found.notes == (f"the winner, {found.winner.id}, was chosen by the plan's weights (quality 1, tokens 0.5)",)
 
 

@@ -121,7 +121,8 @@ class _Search:
                     passed = outcome.pass_rate if outcome.ran else 0.0
                     credit, bonus = self._form.credit(outcome), self._select.objective.bonus(outcome)
                     race.tell(each.id, outcome.case_id, passed, credit, outcome.tokens, bonus)
-        context.drops.update((drop.contender, str(drop)) for drop in race.drops)
+        by_weights = "; ranked by the plan's weights" if context.config.weights else ""
+        context.drops.update((drop.contender, f"{drop}{by_weights}") for drop in race.drops)
         self._standing = [by_id[name] for name in race.racing]
         return [by_id[name] for name in (*race.racing, *(drop.contender for drop in reversed(race.drops)))]
 
