@@ -32,6 +32,8 @@ from sharpen.storage.results import read_results
 from sharpen.storage.store import Store
 
 CASES, WORKFLOWS, TOGETHER = 1_000, 10, 20
+MADE = 500
+"""So many runs are made one by one, all others are copies of them at later times."""
 REPEATS, LIMIT_MS = 25, 200
 _BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :cases - 1)"
@@ -70,8 +72,12 @@ def fill(url: str, results: int) -> None:
         began, wanted = time.perf_counter(), results // CASES
         while done < wanted:
             with store.database.write(quick=True) as connection:
-                for number in range(done, min(done + TOGETHER, wanted)):
-                    _add_run(connection, number)
+                numbers = range(done, min(done + TOGETHER, wanted))
+                if done < MADE:
+                    for number in numbers:
+                        _add_run(connection, number)
+                else:
+                    _copy_runs(connection, numbers)
             done = min(done + TOGETHER, wanted)
             if not done % 500:
                 print(f"{done * CASES:>12,} results  {time.perf_counter() - began:7.0f} s", file=sys.stderr, flush=True)
@@ -131,6 +137,29 @@ def _add_run(connection: Connection, number: int) -> None:
         schema.runs.update().where(schema.runs.c.id == run).values(statistics=found.model_dump(mode="json"))
     )
     note_history(connection, run)
+
+
+def _copy_runs(connection: Connection, numbers: range) -> None:
+    """Runs with the results of earlier ones, that began later; their keys are their numbers and one."""
+    for number in numbers:
+        base = number % MADE
+        later = timedelta(hours=9 * (number - base) // WORKFLOWS)
+        for table, key in ((schema.runs, "id"), (schema.history, "run")):
+            row = dict(connection.execute(select(table).where(table.c[key] == base + 1)).one()._mapping)
+            row |= {key: number + 1, "started_at": row["started_at"] + later}
+            if table is schema.runs:
+                row |= {"run_id": f"{row['started_at']:%Y%m%d-%H%M}-{number:06x}"}
+            connection.execute(table.insert(), row)
+    given = {"shift": numbers.start - numbers.start % MADE, "first": numbers.start % MADE + 1, "number": len(numbers)}
+    for table in (schema.results, schema.run_cases):
+        names = [f'"{name}"' for name in table.columns.keys() if name != "run"]  # noqa: SIM118 - names, not columns
+        connection.execute(
+            text(
+                f"INSERT INTO {table.name} (run, {', '.join(names)}) SELECT run + :shift, {', '.join(names)} "
+                f"FROM {table.name} WHERE run >= :first AND run < :first + :number"
+            ),
+            given,
+        )
 
 
 def ask(url: str) -> dict[str, Any]:

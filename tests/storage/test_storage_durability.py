@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -151,3 +152,32 @@ def test_a_run_that_could_not_be_written_can_be_resumed(url: str) -> None:
         assert set(store.results.finished("r1")) == {("b", 0)}
         record(store, run)
         assert store.runs.load_result("r1") == run
+
+
+def test_a_foreign_lock_is_waited_for_once(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step of ending a run used to wait the whole time anew."""
+    monkeypatch.setattr("sharpen.storage.engine.BUSY_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("sharpen.storage.engine.IMPATIENT_S", 0.05)
+    run = make_run("r1", [make_result("a", output="x")])
+    holder = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+
+    async def locked_out(store: Store) -> float:
+        sink = store.sink()
+        await sink.start_run(start_of(run))
+        holder.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        await sink.save_result("r1", run.task_results[0])
+        for ending in (sink.sync(), sink.finish_run(run)):
+            with pytest.raises(StoreUnavailableError, match="another process kept it locked"):
+                await ending
+        return began
+
+    with Store.open(url) as store, store.locks.hold("run:r1"):
+        began = asyncio.run(locked_out(store))
+    assert 0.9 < time.monotonic() - began < 3
+    holder.execute("COMMIT")
+    holder.close()
+    with Store.open(url) as store:
+        assert store.results.list("r1") == run.task_results
+        record(store, run)  # one that is let in is patient again
+        assert store.runs.get("r1").status is RunStatus.COMPLETED

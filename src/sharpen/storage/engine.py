@@ -22,7 +22,15 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 
 from sharpen.errors import StoreError
 from sharpen.storage.disk_sync import WalSync
-from sharpen.storage.failures import BUSY_TIMEOUT_S, StoreUnavailableError, hide_password, is_crowded, translated
+from sharpen.storage.failures import (
+    BUSY_TIMEOUT_S,
+    IMPATIENT_S,
+    StoreLockedError,
+    StoreUnavailableError,
+    hide_password,
+    is_crowded,
+    translated,
+)
 from sharpen.storage.raw import execute_raw
 
 EXAMPLES = "sqlite:///path/to/store.db or postgresql://user@host/database"
@@ -53,6 +61,7 @@ class Database:
         self.name = name
         self.file: Path | None = None
         self._log: WalSync | None = None
+        self._locked_out = False
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -75,10 +84,16 @@ class Database:
         once: a lock that is taken over later can fail without waiting. Raises ``StoreError``.
         """
         synchronous = "NORMAL" if quick and self._log else "FULL"
-        with translated(self.name), self._connect() as connection:
-            connection = connection.execution_options(sharpen_write=synchronous)
-            with connection.begin():
-                yield connection
+        wait_ms = round(1000 * (IMPATIENT_S if self._locked_out else BUSY_TIMEOUT_S))
+        try:
+            with translated(self.name), self._connect() as connection:
+                connection = connection.execution_options(sharpen_write=synchronous, sharpen_wait_ms=wait_ms)
+                with connection.begin():
+                    self._locked_out = False
+                    yield connection
+        except StoreLockedError:
+            self._locked_out = True
+            raise
 
     def _connect(self) -> Connection:
         """A connection; waited for while a server has none to give, as one waits for SQLite's lock."""
@@ -188,10 +203,12 @@ def _configure_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        synchronous = connection.get_execution_options().get("sharpen_write")
-        if synchronous and connection.info.get("synchronous") != synchronous:
-            execute_raw(connection, f"PRAGMA synchronous={synchronous}")
-            connection.info["synchronous"] = synchronous
+        options = connection.get_execution_options()
+        synchronous = options.get("sharpen_write")
+        for pragma, value in (("synchronous", synchronous), ("busy_timeout", options.get("sharpen_wait_ms"))):
+            if value is not None and connection.info.get(pragma) != value:
+                execute_raw(connection, f"PRAGMA {pragma}={value}")
+                connection.info[pragma] = value
         execute_raw(connection, "BEGIN IMMEDIATE" if synchronous else "BEGIN")
 
 

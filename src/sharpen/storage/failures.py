@@ -12,6 +12,8 @@ from sharpen.errors import StoreError
 
 BUSY_TIMEOUT_S = 10.0
 """How long a connection waits for another process's write before it gives up, in seconds."""
+IMPATIENT_S = 0.5
+"""How long it waits from then on, until the lock is gone: what follows a failure must not take as long each time."""
 
 NO_SPACE = "there is no space left for it; free some and resume"
 BUSY = f"another process kept it locked for more than {BUSY_TIMEOUT_S:g} s; try again when that is done"
@@ -45,6 +47,10 @@ class StoreUnavailableError(StoreError):
     """The store as a whole cannot be used now (full, locked, damaged): trying another row would not help."""
 
 
+class StoreLockedError(StoreUnavailableError):
+    """Another process kept the store locked for as long as one waits."""
+
+
 def hide_password(url: str) -> str:
     """``url`` without its password, also when it is too malformed to be parsed."""
     return re.sub(r"([?&][a-z]*password=)[^&]*", r"\1***", re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url))
@@ -71,7 +77,8 @@ def _translate(error: exc.DBAPIError, name: str) -> StoreError:
     said = " ".join(str(error.orig).split())
     code = getattr(error.orig, "sqlite_errorname", None)  # e.g. SQLITE_IOERR_WRITE: the second word is the class
     if isinstance(code, str) and (reason := _SQLITE.get(code.split("_")[1])):
-        return StoreUnavailableError(f"store {name}: {reason} ({said})")
+        failed = StoreLockedError if reason is BUSY else StoreUnavailableError
+        return failed(f"store {name}: {reason} ({said})")
     state = getattr(error.orig, "sqlstate", None)
     if state in _CONFLICTS:
         return StoreConflictError(f"store {name}: another process wrote the same at the same moment; try again")

@@ -110,10 +110,12 @@ def list_query(
     every = []
     for kind in purposes:
         wanted = {_RUNS.workflow_id: workflow_id, _RUNS.purpose: kind, _RUNS.parent_run_id: parent_run_id}
-        query = select(_RUNS.id, _RUNS.started_at).where(
-            *(c == value for c, value in wanted.items() if value is not None)
-        )
-        query = query if status is None else query.where(_RUNS.status.in_([wanted.value for wanted in status]))
+        given = {column: value for column, value in wanted.items() if value is not None}
+        where = [column == value for column, value in given.items()]
+        if status is not None:  # the few that are not completed are found by it: nothing else may look like an index
+            where = [(column + "") == value for column, value in given.items()]
+            where.append(_RUNS.status.in_([one.value for one in status]))
+        query = select(_RUNS.id, _RUNS.started_at).where(*where)
         every.append(query.order_by(_RUNS.started_at.desc(), _RUNS.id.desc()).limit(limit))
     found = (every[0] if len(every) == 1 else union_all(*(select(one.subquery()) for one in every))).subquery()
     newest = select(*_SUMMARY).join(found, found.c.id == _RUNS.id)
