@@ -56,7 +56,7 @@ def promote_variant(
         runs = next(one.run_ids for one in report.variants if one.name == winner.name)
         version = versions.create(
             workflow_id,
-            Prompt.model_validate(manifest.prompt.model_dump()),
+            Prompt.of(manifest.prompt, id=workflow_id, workflow_id=workflow_id),
             improvement=estimate * 100,
             run_ids=runs,
             message=f"won A/B test {report.id} against {control.label}",
