@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sharpen.cli.options import JsonOption, OutputOption, QuietOption, StoreOption
 
+if TYPE_CHECKING:
+    from sharpen.history.models import Comparison
+
 
 class FailOn(StrEnum):
-    """What makes the exit code 1; ``regression``: a metric is worse beyond chance; ``broken``: a case is, too."""
+    """What makes the exit code 1: fewer passes beyond chance, that or a case that broke, any metric that is worse."""
 
-    REGRESSION = "regression"
+    SUCCESS = "success"
     BROKEN = "broken"
+    REGRESSION = "regression"
 
 
 def command(
@@ -29,8 +33,8 @@ def command(
         FailOn | None,
         typer.Option(
             "--fail-on",
-            help="Exit code 1 for a 'regression' (some metric is worse beyond chance), or for that and any case "
-            "'broken'. Left out: 0.",
+            help="Exit code 1 when 'success' is worse beyond chance, when that or any case is 'broken', or at any "
+            "'regression' (some metric is worse beyond chance). Left out: 0.",
             show_default=False,
         ),
     ] = None,
@@ -51,5 +55,12 @@ def command(
     with wiring.open_store(store) as opened:
         found = wiring.compare_runs(first, second, opened, alpha)
     show.comparison(found, as_json, quiet, outputs)
-    if fail_on and (found.regressions or (fail_on is FailOn.BROKEN and found.breaks)):
+    if fail_on and _fails(found, fail_on):
         raise typer.Exit(1)
+
+
+def _fails(found: Comparison, fail_on: FailOn) -> bool:
+    if fail_on is FailOn.REGRESSION:
+        return bool(found.regressions)
+    fewer_passes = any(metric.name == "success_rate" for metric in found.regressions)
+    return fewer_passes or (fail_on is FailOn.BROKEN and bool(found.breaks))

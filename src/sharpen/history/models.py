@@ -199,6 +199,11 @@ class Comparison(Record):
         return tuple(change for change in self.changes if change.kind in (ChangeKind.BROKEN, ChangeKind.LESS_OFTEN))
 
     @property
+    def repairs(self) -> tuple[CaseChange, ...]:
+        """The cases that are better: fixed, or flaky and passing more often."""
+        return tuple(change for change in self.changes if change.kind in (ChangeKind.FIXED, ChangeKind.MORE_OFTEN))
+
+    @property
     def regressions(self) -> tuple[MetricChange, ...]:
         """The metrics that are worse beyond chance."""
         return tuple(metric for metric in self.metrics if metric.verdict == "worse")

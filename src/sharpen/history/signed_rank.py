@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PRECISION = 1e-4
 """Of the range that is searched."""
+PAIRWISE = 500
+"""Of so many differences all pairs are looked at."""
 
 
 def rank_shift(differences: NDArray[np.float64], unit: NDArray[np.int64], alpha: float, seed: int = 0) -> Shift:
@@ -35,11 +37,19 @@ def rank_shift(differences: NDArray[np.float64], unit: NDArray[np.int64], alpha:
     if not differences.any():
         return Shift(0.0, 0.0, 0.0, 1.0, "Wilcoxon signed rank" + (" on groups" if clustered else ""))
     critical = float(ndtri(1 - alpha / 2))
-    middle = _crossing(differences, unit, 0.0)
-    assert middle is not None  # below the least difference all are positive, above the greatest all negative
+    middle = _middle(differences, unit)
     low, high = _crossing(differences, unit, critical), _crossing(differences, unit, -critical)
     p_value, name = _clustered_p(differences, unit, seed) if clustered else _wilcoxon_p(differences)
     return Shift(middle, low, high, p_value, name)
+
+
+def _middle(differences: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
+    """The median of the means of any two differences (and of each with itself)."""
+    if len(differences) <= PAIRWISE:
+        return float(np.median(np.add.outer(differences, differences)[np.tril_indices(len(differences))]) / 2)
+    crossing = _crossing(differences, unit, 0.0)
+    assert crossing is not None  # below the least difference all are positive, above the greatest all negative
+    return crossing
 
 
 def _wilcoxon_p(differences: NDArray[np.float64]) -> tuple[float, str]:

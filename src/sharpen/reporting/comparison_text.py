@@ -68,6 +68,9 @@ def headline(found: Comparison) -> VerdictText:
     detail = f"{fig.plural(found.data.paired, 'case')} paired: {', '.join(counts)}."
     if worse and better:
         return VerdictText("warn", "Mixed", f"Better {', '.join(better)}; worse {', '.join(worse)}", detail)
+    if better and NAMES[MetricName.SUCCESS] not in better and len(found.breaks) > len(found.repairs):
+        text = f"Better {', '.join(better)}; more cases broken than fixed"
+        return VerdictText("warn", "Mixed", text, detail)
     if worse or better:
         label = "Worse" if worse else "Better"
         return VerdictText("bad" if worse else "good", label, f"{label} {', '.join(worse or better)}", detail)
