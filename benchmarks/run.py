@@ -1,4 +1,4 @@
-"""All benchmarks but the peers and the soak: `make bench`.
+"""All benchmarks but the peers, the searches, the proof and the soak: `make bench`.
 
 python benchmarks/run.py [--runs 3] [--full] [--only throughput scale …] [--no-save]
 

@@ -22,7 +22,10 @@ Points = Sequence[tuple[int, float]]
 
 
 def accuracy_against_calls(title: str, lines: Mapping[str, Points], ours: str, ceiling: tuple[str, float]) -> str:
-    """``ours`` is drawn last and strong; the ceiling is a dashed line with its name. What is far below is cut off."""
+    """``ours`` is drawn last and strong, other lines of ours (``"NAME, …"``) thin and dashed in its colour.
+
+    The ceiling is a dashed line with its name. What is far below is cut off.
+    """
     calls = sorted({budget for points in lines.values() for budget, _ in points})
     values = [value for points in lines.values() for _, value in points]
     low = 5 * math.floor(max(min(values), ceiling[1] - REACH) / 5)
@@ -46,13 +49,15 @@ def accuracy_against_calls(title: str, lines: Mapping[str, Points], ours: str, c
     parts.append(_line(LEFT, y(ceiling[1]), WIDTH - RIGHT, y(ceiling[1]), "#888", "stroke-dasharray='5 4'"))
     parts.append(_text(LEFT + 4, y(ceiling[1]) - 6, ceiling[0], colour="#555"))
     order = sorted(lines, key=lambda name: (name == ours, name))
-    colour = dict(zip([name for name in order if name != ours], COLOURS, strict=False)) | {ours: OURS}
+    mine = {name for name in order if name == ours or name.startswith(f"{ours}, ")}
+    colour = dict(zip([name for name in order if name not in mine], COLOURS, strict=False)) | dict.fromkeys(mine, OURS)
     parts.append(f"<clipPath id='inside'><rect x='0' y='0' width='{WIDTH}' height='{HEIGHT - BOTTOM}'/></clipPath>")
     parts.append("<g clip-path='url(#inside)'>")
     for name in order:
         path = " ".join(f"{x(budget):.1f},{y(value):.1f}" for budget, value in lines[name])
         width = 3.5 if name == ours else 1.8
-        parts.append(f"<polyline points='{path}' fill='none' stroke='{colour[name]}' stroke-width='{width}'/>")
+        dashes = " stroke-dasharray='6 3'" if name in mine and name != ours else ""
+        parts.append(f"<polyline points='{path}' fill='none' stroke='{colour[name]}' stroke-width='{width}'{dashes}/>")
         for budget, value in lines[name]:
             radius = 4 if name == ours else 2.5
             parts.append(f"<circle cx='{x(budget):.1f}' cy='{y(value):.1f}' r='{radius}' fill='{colour[name]}'/>")

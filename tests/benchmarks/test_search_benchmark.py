@@ -223,6 +223,13 @@ def test_a_picture_has_a_line_and_a_name_for_each_method(bench) -> None:
     assert abs(places[0] - places[1]) >= bench.picture.NEAR
 
 
+def test_what_is_ours_has_one_colour(bench) -> None:
+    drawn = {name: [(100, 60.0), (800, 70.0)] for name in ("sharpen", "sharpen, search alone", "other")}
+    svg = bench.picture.accuracy_against_calls("T", drawn, "sharpen", ("all: 71", 71.0))
+    ours = [line for line in svg.split("<") if line.startswith("polyline") and bench.picture.OURS in line]
+    assert ["stroke-dasharray" in line for line in ours] == [True, False]
+
+
 def test_the_page_tells_a_goal_met_from_one_missed(bench) -> None:
     tables = {"reviews": bench.table.load_table("reviews")}
     searches = [
