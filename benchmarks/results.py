@@ -40,8 +40,8 @@ SECTIONS = {
 INTRO = """# Benchmark results
 
 Written by `make bench`, `make bench-peers`, `make bench-proof` and `make soak` from `results.json`; the scripts beside
-this page say exactly what is timed. Ratios are what counts: each is taken against a floor or a peer in the same run on the same
-machine. Absolute numbers say as much about the machine.
+this page say exactly what is timed. Ratios are what counts: each is taken against a floor or a peer in the same run on
+the same machine. Absolute numbers say as much about the machine.
 """
 
 
