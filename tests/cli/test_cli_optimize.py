@@ -159,6 +159,40 @@ def test_a_model_rewrites_the_prompt(cli: Cli) -> None:
     assert found["calls"] == runs + 3  # one call of the rewriter for each of its three angles
 
 
+def test_weights_choose_and_every_report_says_so(cli: Cli) -> None:
+    cli.plan(optimize={"strategies": ["format_focus"], "weights": {"tokens": 0.01, "cost": 1}})
+    done = cli("optimize", "plan.yaml", "--json", "-o", "report.md", "-o", "report.html")
+    found = done.json
+    assert done.code == 0
+    (winner,) = (each for each in found["candidates"] if each["status"] == "winner")
+    assert 0.9 < winner["score"] < 1  # a hundred points more, for some tokens more
+    (share,) = {each["strategy"] for each in found["shares"]}
+    assert share == "format_focus"
+    assert found["notes"] == [
+        "weights.cost counts for nothing: it is not known, or 0 for the prompt",
+        f"the winner, {winner['id']}, was chosen by the plan's weights (quality 1, tokens 0.01, cost 1); cost counted, "
+        "but nothing is proved of it",
+    ]
+    for report in ("report.md", "report.html"):
+        assert "chosen by the plan" in Path(report).read_text("utf-8")
+    code, _ = optimize(cli, "--set", "optimize.weights.quality=0")
+    assert code == 2
+
+
+def test_a_later_search_says_which_version_is_newer(cli: Cli) -> None:
+    cli.plan()
+    assert optimize(cli)[1]["notes"] == []
+    assert "Version 2.0.0 (latest) is newer than the plan's prompt, 1.0.0" in cli("optimize", "plan.yaml").out
+
+
+def test_a_candidate_with_a_typo_is_refused_before_any_call(cli: Cli) -> None:
+    cli.plan(optimize={"candidates": [{"user": "Say it.\n\n{{ message }}"}, {"user": "Say it.\n\n{{ mesage }}"}]})
+    done = cli("optimize", "plan.yaml")
+    assert done.code == 2
+    assert "optimize.candidates.1: candidate 2: variable 'mesage' is in no case; did you mean 'message'?" in done.err
+    assert cli("runs", "list", "--json").json == {"runs": []}
+
+
 def test_a_rewriter_that_fails_costs_the_search_nothing_but_its_calls(cli: Cli) -> None:
     rewriter = {"kind": "scripted", "default": {"failure": "server", "message": "rewriter is down"}}
     cli.plan(

@@ -95,6 +95,19 @@ def test_ctrl_c_drains_and_resume_completes(project: Path, openai_server: Faulty
     assert len(openai_server.requests) == 30
 
 
+def test_a_search_that_ctrl_c_stops_is_headed_so_and_goes_on(project: Path, openai_server: FaultyServer) -> None:
+    process = start(project, "optimize", "plan.yaml", "-o", "report.md")
+    wait_until(lambda: len(openai_server.requests) >= 33)  # the baseline takes 30
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 3
+    assert out.startswith("! Unfinished: Stopped before the proof\n")
+    assert "No improvement" not in out
+    assert "- Stopped early: interrupted by SIGINT" in out
+    assert "Go on: sharpen resume " in out
+    assert "Stopped before the proof" in (project / "report.md").read_text("utf-8")
+
+
 def test_ctrl_c_twice_stops_at_once(project: Path, openai_server: FaultyServer) -> None:
     openai_server.delay_s = 30
     process = start(project, "run", "plan.yaml")

@@ -36,6 +36,14 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "no cache": {"execution": NO_CACHE},
     "rewriter, no cache": {"optimize": REWRITING, "execution": NO_CACHE},
     "small budget": {"optimize": REWRITING | {"strategies": ["format_focus", "rewrite"], "budget": {"max_calls": 36}}},
+    "two generations, weights": {
+        "target": {"kind": "python", "function": "search_kit:answer_sometimes"},
+        "optimize": {
+            "strategies": ["format_focus", "rewrite", "crossover"],
+            "rewriter": REWRITER,
+            "weights": {"tokens": 0.1},
+        },
+    },
     "judge": {"assertions": [EQUALS, JUDGE]},
     "judge, no cache": {"assertions": [EQUALS, JUDGE], "execution": NO_CACHE},
     "four at a time": {"execution": {"concurrency": 4, "max_retries": 0}},
