@@ -7,8 +7,8 @@ Inherit it, give the engine, and pytest does the rest::
         def engine(self) -> SearchEngine:
             return MyEngine()
 
-Override ``reply`` when your engine asks the rewriter for another form than a whole prompt, and ``names`` when it works
-by strategies. Needs pytest.
+Override ``reply`` when your engine asks the rewriter for another form than a whole prompt, ``names`` when it works by
+strategies, and ``finds_by_the_rewriter`` when it asks no rewriter. Needs pytest.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ TRUTH = {"terribly": 0.05, "hastily": 0.3, "carefully": 0.6, "perfectly": 0.97}
 class World(SpendMeter):
     """A model whose answers are settled beforehand, and who counts what is asked of it.
 
-    ``answers``: how often it answers before it raises ``fails_with`` (None: does not answer any more).
+    ``pause_s`` is how long an evaluation takes, ``answers`` how often it answers before it raises ``fails_with`` (None:
+    does not answer any more).
     """
 
     truth: dict[str, float] = field(default_factory=lambda: dict(TRUTH))
@@ -55,6 +56,7 @@ class World(SpendMeter):
     answers: int | None = None
     fails_with: SharpenError | None = None
     rewriter_fails: bool = False
+    pause_s: float = 0.0
     calls: int = 0
     asked: list[tuple[str, str, Purpose]] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
@@ -76,7 +78,7 @@ class World(SpendMeter):
 
     async def evaluate(self, prompt: Prompt, case_ids: Sequence[str], purpose: Purpose) -> tuple[CaseOutcome, ...]:
         """``EvaluatePrompt``."""
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.pause_s)
         found = []
         for case_id in case_ids:
             self.asked.append((prompt.content_hash, case_id, purpose))
@@ -95,6 +97,8 @@ class EngineContract:
 
     names: Sequence[str] = ("rewrite",)
     """The plan's strategies, in order."""
+    finds_by_the_rewriter = True
+    """Whether a good answer of the rewriter is enough for it to find something better."""
 
     @pytest.fixture
     def engine(self) -> SearchEngine:
@@ -133,7 +137,9 @@ class EngineContract:
 
     def test_it_finds_a_better_prompt_and_shows_paired_outcomes(self, engine: SearchEngine) -> None:
         context, found = self.search(engine, World(max_calls=900))
-        assert found.winner is not None
+        if found.winner is None:
+            assert not self.finds_by_the_rewriter
+            return
         assert found.winner in context.contenders
         paired = context.seen_by(found.winner)
         assert len(paired) >= 4
@@ -219,7 +225,7 @@ class EngineContract:
         self.search(engine, World(max_calls=400, rewriter_fails=True))
 
     def test_a_search_that_is_cancelled_asks_for_nothing_more(self, engine: SearchEngine) -> None:
-        world = World(max_calls=900)
+        world = World(max_calls=900, pause_s=0.05)
 
         async def cancelled() -> int:
             task = asyncio.create_task(engine.search(self.context(world)))
@@ -229,7 +235,7 @@ class EngineContract:
             with pytest.raises(asyncio.CancelledError):
                 await task
             asked = len(world.asked)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
             return asked
 
         assert asyncio.run(cancelled()) == len(world.asked)
