@@ -144,13 +144,11 @@ def _outcome_facts(outcome: OptimizationOutcome) -> list[tuple[str, str, str]]:
     if proof:
         facts.append(("Fixed", f"{proof.fixed:,}", "failed before, pass now"))
         facts.append(("Broken", f"{proof.broken:,}", "passed before, fail now"))
-    if outcome.engine != OURS:
-        facts.append(("Engine", outcome.engine, "searched"))
     seconds = (outcome.finished_at - outcome.started_at).total_seconds()
     facts += [
         ("Calls", fig.count(outcome.calls), f"{fig.compact(outcome.tokens)} tokens"),
         ("Cost", fig.usd(outcome.cost), "the price is unknown" if outcome.cost is None else ""),
-        ("Took", fig.duration(seconds), ""),
+        ("Took", fig.duration(seconds), "" if outcome.engine == OURS else f"engine {outcome.engine}"),
     ]
     return facts
 
