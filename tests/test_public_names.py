@@ -15,9 +15,12 @@ import sharpen
 
 PUBLIC = [
     "ExecutorService",
+    "Experiment",
+    "ExperimentBook",
     "OptimizationConfig",
     "OptimizationResult",
     "OptimizerService",
+    "Outcome",
     "Prompt",
     "PromptAnalysis",
     "RunExecutionResult",

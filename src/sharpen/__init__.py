@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from sharpen.config.models import RunManifest as RunManifest
     from sharpen.executor.executor_service import ExecutorService as ExecutorService
     from sharpen.executor.models import RunExecutionResult as RunExecutionResult
+    from sharpen.experiments.book import ExperimentBook as ExperimentBook
+    from sharpen.experiments.experiment import Experiment as Experiment
+    from sharpen.experiments.outcomes import Outcome as Outcome
     from sharpen.optimizer.models import OptimizationConfig as OptimizationConfig
     from sharpen.optimizer.models import OptimizationResult as OptimizationResult
     from sharpen.optimizer.models import Prompt as Prompt
@@ -29,6 +32,9 @@ _HOME = {
     "RunManifest": "sharpen.config.models",
     "ExecutorService": "sharpen.executor.executor_service",
     "RunExecutionResult": "sharpen.executor.models",
+    "Experiment": "sharpen.experiments.experiment",
+    "ExperimentBook": "sharpen.experiments.book",
+    "Outcome": "sharpen.experiments.outcomes",
     "OptimizationConfig": "sharpen.optimizer.models",
     "OptimizationResult": "sharpen.optimizer.models",
     "Prompt": "sharpen.optimizer.models",

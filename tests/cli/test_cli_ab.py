@@ -184,7 +184,7 @@ def test_the_winner_is_promoted_with_the_reason(project: Cli) -> None:
     ).json
     assert other["promotion"]["version"] == "2.0.0"  # the control is no version: what was live is replaced
     versions_say = project("ab", "plan.yaml", "-v", "A=1.0.0", "-v", "B=plan", "--json", "-q").json
-    assert versions_say["verdict"] == "futility"
+    assert versions_say["verdict"] == "loss"  # the plan's prompt against the one that won
 
 
 def test_an_alias_that_points_elsewhere_is_left_alone(project: Cli) -> None:
@@ -210,7 +210,8 @@ def test_another_target_is_not_promoted(project: Cli) -> None:
 def test_guardrails_stop_a_harmful_variant(cli: Cli) -> None:
     cli.plan(cases=80)
     cli.write("good.md", GOOD)
-    broken = json.dumps([{"contains": "invoice", "failure": "malformed_completion"}, {"contains": "", "output": "no idea"}])
+    failing = {"contains": "invoice", "failure": "malformed_completion"}
+    broken = json.dumps([failing, {"contains": "", "output": "no idea"}])
     found = cli(
         "ab", "plan.yaml", "-v", "A=plan", "-v", f"B=set:target.rules={broken}", "--guardrail", "errors+2%",
         "--set", "execution.max_retries=0", "--effect", "0.001", "--power", "0.9999", "--json",
