@@ -14,6 +14,7 @@ from sqlalchemy import event
 from sharpen.errors import StoreError
 from sharpen.executor.models import RunStatus
 from sharpen.executor.ports import RunStart
+from sharpen.storage.checking import check_store
 from sharpen.storage.failures import StoreUnavailableError
 from sharpen.storage.store import Store
 from sharpen.testing.storage_suite import make_result, make_run, record, start_of
@@ -54,7 +55,8 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("acknowledged", [1, 700])
-def test_every_acknowledged_result_survives_sigkill(url: str, acknowledged: int) -> None:
+def test_every_acknowledged_result_survives_sigkill(store_url: str, acknowledged: int) -> None:
+    url = store_url
     process = start_writer(url, "r1", 20_000, acknowledge=True)
     assert process.stdout is not None
     seen = [process.stdout.readline().strip() for _ in range(acknowledged)]
@@ -68,11 +70,11 @@ def test_every_acknowledged_result_survives_sigkill(url: str, acknowledged: int)
         assert all(result.output == f"r1 {int(case_id[1:])} " + "x" * 50 for case_id, result in saved.items())
         assert store.runs.get("r1").status is RunStatus.RUNNING
         assert len(store.results.finished("r1")) == len(saved) < 20_000
-        with store.database.read() as connection:
-            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert check_store(store.database).passed
 
 
-def test_two_processes_write_at_once_while_a_third_reads(url: str) -> None:
+def test_two_processes_write_at_once_while_a_third_reads(store_url: str) -> None:
+    url = store_url
     Store.open(url).close()
     processes = [start_writer(url, run_id, 500, acknowledge=False) for run_id in ("r1", "r2")]
     with Store.open(url) as store:
@@ -88,8 +90,8 @@ def test_two_processes_write_at_once_while_a_third_reads(url: str) -> None:
             assert store.runs.get(run_id).status is RunStatus.COMPLETED
 
 
-def test_a_long_reader_does_not_block_the_writer(url: str) -> None:
-    with Store.open(url) as store:
+def test_a_long_reader_does_not_block_the_writer(store_url: str) -> None:
+    with Store.open(store_url) as store:
         record(store, make_run("r1", [make_result("a")]))
         with store.database.read() as connection:
             count = "SELECT count(*) FROM results"

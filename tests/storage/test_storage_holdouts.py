@@ -1,8 +1,7 @@
-"""The ledger of held-out cases on SQLite, shared by processes and kept for good."""
+"""The ledger of held-out cases on both databases, shared by processes and kept for good."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -15,13 +14,13 @@ from sharpen.testing.holdout_suite import HoldoutLedgerSuite, grant
 
 class TestStoredLedger(HoldoutLedgerSuite):
     @pytest.fixture
-    def ledger(self, tmp_path: Path) -> Iterator[HoldoutLedger]:
-        with Store.open(f"sqlite:///{tmp_path}/store.db") as store:
+    def ledger(self, store_url: str) -> Iterator[HoldoutLedger]:
+        with Store.open(store_url) as store:
             yield store.holdout
 
 
-def test_it_outlives_the_process_and_many_cases(tmp_path: Path) -> None:
-    url, keys = f"sqlite:///{tmp_path}/store.db", [f"k{n}" for n in range(3000)]
+def test_it_outlives_the_process_and_many_cases(store_url: str) -> None:
+    url, keys = store_url, [f"k{n}" for n in range(3000)]
     with Store.open(url) as store:
         store.holdout.open(ProofKey("s1", "w"), keys, grant(*keys))
         store.holdout.settle(ProofKey("s1", "w"), keys[:1700], accepted=True)
@@ -31,8 +30,8 @@ def test_it_outlives_the_process_and_many_cases(tmp_path: Path) -> None:
         assert all(one.spent for one in found.values())
 
 
-def test_two_that_begin_at_once_never_both_take_the_first_look(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/store.db"
+def test_two_that_begin_at_once_never_both_take_the_first_look(store_url: str) -> None:
+    url = store_url
     Store.open(url).close()
     both = Barrier(2)
 
