@@ -67,19 +67,20 @@ class PairedFold:
 
     def add(self, before: CaseTally, after: CaseTally, group: str | None = None) -> None:
         """One case. ``group``: of the cases that succeed and fail together (None: it stands alone)."""
-        sides = (before, after)
-        for column, number in zip(self._whole, (before.passes, after.passes, before.runs, after.runs), strict=True):
-            column.append(number)
+        passes1, passes2, runs1, runs2 = self._whole
+        passes1.append(before.passes)
+        passes2.append(after.passes)
+        runs1.append(before.runs)
+        runs2.append(after.runs)
         if group is None:
             number, self._units = self._units, self._units + 1
         else:
             number = self._groups.setdefault(group, self._units)
             self._units += number == self._units
         self._unit.append(number)
-        values = [value for name in ("latency_ms", "tokens", "cost") for value in (getattr(s, name) for s in sides)]
-        for measured, value in zip(self._measured, values, strict=True):
-            measured.append(NAN if value is None else value)
-        for at, side in enumerate(sides):
+        for at, side in enumerate((before, after)):
+            for column, value in ((at, side.latency_ms), (2 + at, side.tokens), (4 + at, side.cost)):
+                self._measured[column].append(NAN if value is None else value)
             self._cached[at] += side.cached
             self._unpriced[at] += side.unpriced
         self._unanswered += not (before.answered and after.answered)

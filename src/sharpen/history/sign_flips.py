@@ -77,4 +77,4 @@ def whole_sign_flip_p(sums: NDArray[np.int64], seed: int = 0) -> tuple[float, st
 
 def draws_for(units: int) -> int:
     """As many draws as the work allows: 20,000, and at least 2,000 for very many units."""
-    return max(FEWEST_DRAWS, min(MOST_DRAWS, WORK // max(1, units)))
+    return max(FEWEST_DRAWS, min(MOST_DRAWS, WORK // max(1, units) // 1000 * 1000))
