@@ -113,6 +113,16 @@ def test_rows_that_point_at_nothing(store: Store) -> None:
     assert "3 rows of 'results' point at no row of 'runs'" in found.examples
 
 
+def test_what_nothing_uses_any_more_is_noted(store: Store) -> None:
+    def noted() -> list[int]:
+        return [check.looked_at for check in check_store(store.database).checks if check.note]
+
+    assert noted() == [0, 0]
+    alter(store, "DELETE FROM run_cases WHERE case_id = 'a'")
+    alter(store, "UPDATE runs SET prompt_hash = NULL")
+    assert noted() == [1, 2]
+
+
 def test_results_that_were_dropped_are_no_mistake(store: Store) -> None:
     alter(store, "DELETE FROM results WHERE run = 1")
     assert not wrong(store)

@@ -189,7 +189,8 @@ def _counters(connection: Connection, _full: bool) -> Iterator[Check]:
 
 def _unused(connection: Connection, _full: bool) -> Iterator[Check]:
     """Not wrong, only in the way."""
-    cases = select(func.count()).where(~select(1).where(_LINKS.case == schema.cases.c.id).exists())
+    cases = select(func.count()).select_from(schema.cases)
+    cases = cases.where(~select(1).where(_LINKS.case == schema.cases.c.id).exists())
     named = or_(
         select(1).where(_RUNS.prompt_hash == schema.prompts.c.content_hash).exists(),
         select(1).where(schema.versions.c.content_hash == schema.prompts.c.content_hash).exists(),
