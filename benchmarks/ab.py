@@ -139,8 +139,8 @@ def coverage(experiments: int) -> list[dict[str, Any]]:
     """How often the interval ever misses the true difference, looked at after every observation."""
     experiments //= 4
     rows = []
-    for true, share in ((0.0, 0.3), (0.1, 0.3), (0.3, 0.5)):
-        random = np.random.default_rng(5)
+    for number, (true, share) in enumerate(((0.0, 0.3), (0.1, 0.3), (0.3, 0.5))):
+        random = np.random.default_rng(20 + number)
         rule, counts = Rule(), np.zeros((experiments, 3))
         missed = np.zeros(experiments, dtype=bool)
         cells = ((share + true) / 2, (share - true) / 2, 1 - share)

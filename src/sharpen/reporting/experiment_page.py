@@ -30,6 +30,8 @@ def experiment_html(report: ExperimentReport, *, title: str | None = None) -> st
         verdict=words.head(report),
         variants=report.variants,
         report=report,
+        share=share,
+        metric=words.NAMES.get(report.metric, report.metric),
         control=report.control,
         tables=[(one, words.metric_rows(report, one.variant), _picture(one, share)) for one in report.comparisons],
         asymptotic=words.ASYMPTOTIC if any(row.method == "asymptotic" for row in report.metrics) else "",
