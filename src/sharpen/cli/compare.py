@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, OutputOption, QuietOption, StoreOption
+from sharpen.cli.options import JsonOption, QuietOption, StoreOption
 
 if TYPE_CHECKING:
     from sharpen.history.models import Comparison
@@ -41,7 +42,16 @@ def command(
     store: StoreOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    output: OutputOption = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Also write a report: .html, .md or .json; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Compare two runs, paired by case: what else differs, which metrics changed beyond chance, which cases by name.
 
