@@ -16,15 +16,22 @@ from typing import Any
 Job = Callable[[], None]
 
 
+class _Pool:
+    """Threads that wait at one queue, from one opening to the closing after it."""
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self.idle = 0
+        self.threads = 0
+
+
 class DaemonThreads:
     """As many threads as there are calls at the same time; idle ones are used again."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._idle = 0
-        self._threads = 0
+        self._pool = _Pool()
 
     async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call ``function`` in a thread, within this task's context variables."""
@@ -59,23 +66,28 @@ class DaemonThreads:
 
     def _submit(self, job: Job) -> None:
         with self._lock:
-            if self._idle:
-                self._idle -= 1
+            pool = self._pool
+            if pool.idle:
+                pool.idle -= 1
             else:
-                self._threads += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
-        self._jobs.put(job)
+                pool.threads += 1
+                name = f"{self._name}-{pool.threads}"
+                threading.Thread(target=self._work, args=(pool,), name=name, daemon=True).start()
+            pool.jobs.put(job)
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+    def _work(self, pool: _Pool) -> None:
+        while (job := pool.jobs.get()) is not None:
             job()
             del job  # or its result would live as long as this thread idles
             with self._lock:
-                self._idle += 1
+                pool.idle += 1
 
     def close(self) -> None:
-        """Let idle threads end, and busy ones after their job."""
+        """Let idle threads end, and busy ones after their job. What is run later gets threads of its own.
+
+        A thread that is about to call itself idle belongs to the past then: it must not be counted on again.
+        """
         with self._lock:
-            leaving, self._threads, self._idle = self._threads, 0, 0
-        for _ in range(leaving):
-            self._jobs.put(None)
+            left, self._pool = self._pool, _Pool()
+        for _ in range(left.threads):
+            left.jobs.put(None)
