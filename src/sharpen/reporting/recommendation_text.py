@@ -47,7 +47,7 @@ def replay_lines(found: Replay) -> tuple[str, ...]:
         f"gained {fig.points(found.recommended)}, by the rules {fig.points(found.rules)}; the best there was "
         f"{fig.points(found.best)}.",
         f"Another strategy came first in {found.changed:,}; the difference is {fig.points(found.advantage)}, "
-        f"{found.level:.0%} interval {fig.signed(100 * found.low)} to {fig.signed(100 * found.high)}.",
+        f"{100 * found.level:.3g}% interval {fig.signed(100 * found.low)} to {fig.signed(100 * found.high)}.",
     ]
     if found.covered is not None:
         lines.append(f"{found.covered:.0%} of the gains lay within their 80% interval.")

@@ -94,7 +94,7 @@ def _reason(found: Replay, searches: int, trust: bool, changed: bool) -> str:
         )
     replayed = (
         f"replayed, the first choice gained {100 * found.advantage:+.1f} points over that of the rules "
-        f"({found.level:.0%} interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
+        f"({100 * found.level:.3g}% interval {100 * found.low:+.1f} to {100 * found.high:+.1f})"
     )
     if not trust:
         return f"not trusted by {every}: {replayed}, which does not exclude harm: order by the rules"

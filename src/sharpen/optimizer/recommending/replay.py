@@ -16,8 +16,8 @@ from sharpen.optimizer.recommending.models import Replay
 from sharpen.optimizer.recommending.ordering import reorder
 from sharpen.optimizer.recommending.posterior import Posterior
 
-LEVEL = 0.95
-"""Of the two-sided interval that must lie above zero before an order is changed."""
+ALPHA = 0.05
+"""Accepted probability that a history in which the order makes no difference is ever trusted, however long it grows."""
 
 MIN_SEARCHES, MIN_WORKFLOWS = 12, 5
 """Searches with two strategies to choose from, and workflows, below which nothing is trusted whatever they show."""
@@ -53,8 +53,9 @@ class Choice:
 def replay(posterior: Posterior) -> Replay:
     """The recommender on the history that it has learned from; deterministic.
 
-    Workflows count alike, however often they were searched. The interval is Student's over the workflows' means; its standard error is never below what the sampling of cases
-    alone leaves open, so that a few equal numbers are no certainty.
+    Workflows count alike, however often they were searched. The interval is Student's over their means, at ``level_of``
+    the searches; its standard error is never below what the sampling of cases alone leaves open, so that a few equal
+    numbers are no certainty.
     """
     choices = choices_of(posterior)
     by_workflow: dict[str, list[Choice]] = defaultdict(list)
@@ -62,10 +63,11 @@ def replay(posterior: Posterior) -> Replay:
         by_workflow[choice.workflow_id].append(choice)
     groups = list(by_workflow.values())
     if not groups:
-        return Replay(searches=0, workflows=0, level=LEVEL)
+        return Replay(searches=0, workflows=0, level=level_of(0))
     means = [_mean([choice.advantage for choice in group]) for group in groups]
     sampling = [math.fsum(choice.variance for choice in group) / len(group) ** 2 for group in groups]
-    low, high = _interval(means, math.fsum(sampling) / len(groups) ** 2)
+    level = level_of(len(choices))
+    low, high = _interval(means, math.fsum(sampling) / len(groups) ** 2, level)
     of_two = [
         _mean(found)
         for group in groups
@@ -82,10 +84,21 @@ def replay(posterior: Posterior) -> Replay:
         advantage=_mean(means),
         low=low,
         high=high,
-        level=LEVEL,
+        level=level,
         advantage_of_two=_mean(of_two) if of_two else None,
         covered=sum(covered) / len(covered),
     )
+
+
+def level_of(searches: int) -> float:
+    """Of the two-sided interval after so many searches.
+
+    It is asked anew after every search, and at 97.5 % each time one history in four without any difference would be
+    trusted sooner or later (docs/recommend.md). So the n-th look spends ALPHA · m / (n (n + 1)) alone, m being the
+    searches of the first look: over all looks that adds up to ALPHA (a union bound).
+    """
+    looks = max(searches, MIN_SEARCHES)
+    return 1 - 2 * ALPHA * MIN_SEARCHES / (looks * (looks + 1))
 
 
 def enough(found: Replay) -> bool:
@@ -135,14 +148,14 @@ def choices_of(posterior: Posterior) -> list[Choice]:
     return choices
 
 
-def _interval(means: Sequence[float], least_variance: float) -> tuple[float, float]:
+def _interval(means: Sequence[float], least_variance: float, level: float) -> tuple[float, float]:
     if len(means) < 2:
         return -1.0, 1.0  # one workflow says nothing about others
-    from scipy.stats import t
+    from scipy.special import stdtrit  # the quantile of Student's distribution; its own module loads ten times as much
 
     centre = _mean(means)
     spread = math.fsum((mean - centre) ** 2 for mean in means) / (len(means) - 1) / len(means)
-    half = float(t.ppf((1 + LEVEL) / 2, len(means) - 1)) * math.sqrt(max(spread, least_variance))
+    half = float(stdtrit(len(means) - 1, (1 + level) / 2)) * math.sqrt(max(spread, least_variance))
     return max(-1.0, centre - half), min(1.0, centre + half)
 
 
