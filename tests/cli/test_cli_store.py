@@ -128,7 +128,9 @@ def test_prune(project: Cli) -> None:
     assert (done["results"], done["thinned"]) == (6, 1)
     (run,) = project("runs", "list", "--json").json["runs"]
     assert run["statistics"]["total_tasks"] == 6
-    assert project("runs", "show", run["run_id"], "--json").json["report"]["total_tests"] == 6
+    shown = project("runs", "show", run["run_id"], "--json")
+    assert shown.json["report"]["total_tests"] == 6
+    assert shown.err.startswith("note: its results were dropped by `sharpen store prune` on 20")
     assert project("store", "prune", "--older-than", "0s", "--forget").out.startswith("dropped 1 run")
     assert project("runs", "list", "--json").json["runs"] == []
     endless = project("store", "prune", "--older-than", "900000w")

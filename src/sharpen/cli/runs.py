@@ -17,6 +17,7 @@ from sharpen.cli.options import (
     StoreOption,
     WorkflowOption,
 )
+from sharpen.cli.streams import to_stderr
 
 app = typer.Typer(help="List, show and export runs.")
 
@@ -79,6 +80,8 @@ def show_run(
         cases = wiring.inputs_of(loaded, story.result, opened)
         patterns = wiring.stored_patterns(story.result, opened)
         flaky = wiring.flakiness_of_run(story.result.run_id, opened)
+        if pruned_at := story.result.metadata.get("pruned_at"):
+            to_stderr(f"note: its results were dropped by `sharpen store prune` on {pruned_at[:10]}; its figures stay")
         show.run(story, cases, as_json, outputs, goes_on, time=True, patterns=lambda: patterns, flakiness=flaky)
 
 

@@ -48,6 +48,11 @@ class RunRepository:
         with self._database.read() as connection:
             return tuple(RunSummary.model_validate(dict(row._mapping)) for row in connection.execute(query))
 
+    def workflows(self) -> tuple[str, ...]:
+        """The workflows of which anything was ever run, by name."""
+        with self._database.read() as connection:
+            return tuple(sorted(connection.execute(select(_RUNS.workflow_id).distinct()).scalars()))
+
     def get(self, ref: str) -> RunRecord:
         """The run whose id is ``ref``, or begins with it when only one does.
 

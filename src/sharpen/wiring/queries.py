@@ -40,11 +40,10 @@ def list_runs(store: Store, workflow: str | None, limit: int, every_purpose: boo
 
     Raises ``UnknownNameError`` for a workflow of which nothing was ever run.
     """
-    found = store.runs.list(workflow, limit if every_purpose else None)
-    if not found and workflow is not None:
-        raise UnknownNameError("workflow", workflow, {run.workflow_id for run in store.runs.list(None, None)})
-    shown = [run for run in found if every_purpose or run.purpose in SHOWN_PURPOSES]
-    return tuple(shown[:limit])
+    found = store.runs.list(workflow, limit, purpose=None if every_purpose else SHOWN_PURPOSES)
+    if not found and workflow is not None and workflow not in (known := store.runs.workflows()):
+        raise UnknownNameError("workflow", workflow, known)
+    return found
 
 
 def load_story(run_id: str, store: Store, overrides: Sequence[str] | None = None) -> tuple[LoadedPlan, RunStory]:
