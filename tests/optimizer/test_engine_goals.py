@@ -12,6 +12,7 @@ from sharpen.config.prompts import PromptMessage
 from sharpen.config.rules import Thresholds
 from sharpen.config.weights import Weights
 from sharpen.optimizer.engine import Engine, SearchOutcome
+from sharpen.optimizer.engines.base import Found, SearchContext, SearchEngine
 from sharpen.optimizer.models import Change, OptimizationConfig, Prompt, PromptAnalysis
 from sharpen.optimizer.ports import CaseOutcome, LabelledCase, SpendMeter
 from sharpen.optimizer.proposals import Measurement
@@ -188,6 +189,21 @@ async def test_time_has_a_say_and_is_said_not_to_be_proved() -> None:
     assert found.claim == "better"
     assert found.notes[0] == "weights.cost counts for nothing: it is not known, or 0 for the prompt"
     assert found.notes[1].endswith("; cost and latency counted, but nothing is proved of them")
+
+
+class Idle(SearchEngine):
+    """Finds nothing."""
+
+    name = "idle"
+
+    async def search(self, context: SearchContext) -> Found:
+        return Found()
+
+
+async def test_an_engine_that_does_not_weigh_says_so() -> None:
+    found = await search(World(halves), ["odd"], weights=Weights(tokens=1), engine=f"{__name__}:Idle")
+    assert found.notes == ("optimize.weights counted for nothing: the engine 'idle' goes by passes",)
+    assert (await search(World(halves), ["odd"], engine=f"{__name__}:Idle")).notes == ()
 
 
 async def test_what_breaks_a_limit_is_not_chosen_and_says_so() -> None:

@@ -71,6 +71,9 @@ class Engine:
         """Search, then prove. Raises ``RunAborted`` when the target cannot go on."""
         context = context_for(self._given, prompt, analysis, self._config, self._names, self._observer)
         context.rules = self._rules
+        if self._config.weights and not self._search.weighs:
+            name = self._search.name
+            context.notes.append(f"optimize.weights counted for nothing: the engine {name!r} goes by passes")
         found, verification = Found(), None
         try:
             found = await self._search.search(context)

@@ -144,9 +144,7 @@ def test_the_rewriter_sees_both_texts_and_the_train_cases_that_tell_them_apart()
         ("Second way.\n\n{{ message }}", ("1100", "0011")),
     ],
 )
-def test_what_the_rewriter_makes_of_two_is_used_only_when_it_is_new(
-    reply: str, passed: tuple[str, str]
-) -> None:
+def test_what_the_rewriter_makes_of_two_is_used_only_when_it_is_new(reply: str, passed: tuple[str, str]) -> None:
     one, other = _texts()
     given = context(Model(reply))
     assert crossed(given, parent("c1", one, Rewrite(), passed[0]), parent("c2", other, Rewrite(), passed[1])) == []
@@ -226,6 +224,8 @@ def test_nobody_is_asked_for_shorter_versions_where_tokens_are_no_goal_or_nothin
     propose(EfficiencyFocus(), replace(context_for(LONG, EQUALS), rewrite=model))
     assert model.asked == []
     assert lean(Model("", fails=True)) == []
+    alone = replace(context_for(LONG, EQUALS), rewrite=None, saving=True)
+    assert "efficiency/model" not in {each.changes[0].rule_id for each in propose(EfficiencyFocus(), alone)}
 
 
 def test_what_a_model_left_out_is_not_left_out_elsewhere() -> None:

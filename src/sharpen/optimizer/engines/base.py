@@ -114,11 +114,13 @@ class SearchContext:
 class SearchEngine(ABC):
     """One way of searching for a better prompt. It finds; the proof decides.
 
-    ``needs_rewriter``: it cannot work without the plan's ``optimize.rewriter``.
+    ``needs_rewriter``: it cannot work without the plan's ``optimize.rewriter``. ``weighs``: it goes by
+    ``optimize.weights``; of an engine that does not the reader is told so.
     """
 
     name: ClassVar[str]
     needs_rewriter: ClassVar[bool] = False
+    weighs: ClassVar[bool] = False
 
     @abstractmethod
     async def search(self, context: SearchContext) -> Found:

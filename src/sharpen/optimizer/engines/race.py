@@ -37,6 +37,7 @@ class RaceEngine(SearchEngine):
     """Contenders of all strategies race on paired dev cases."""
 
     name = "race"
+    weighs = True
 
     async def search(self, context: SearchContext) -> Found:
         """See ``docs/search.md``."""
@@ -131,7 +132,7 @@ class _Search:
         context, weights = self._context, self._context.config.weights
         for each in context.contenders:
             if broken := self._select.breaks(each):
-                context.drops[each.id] = f"newly breaks {', '.join(broken)} on the dev cases it saw"
+                context.drops.setdefault(each.id, f"newly breaks {', '.join(broken)} on the dev cases it saw")
         if weights is None:
             if best is None and self._saving_first:
                 choice = self._select.cheaper(self._standing)
