@@ -1,13 +1,15 @@
 """Which engine a plan may name, and what is told when it cannot be had."""
 
-import builtins
 import json
+import sys
+from importlib.util import find_spec
 
 import pytest
 import search_kit as kit
 
 from sharpen.cli.main import _guarded as main
 from sharpen.errors import MissingExtraError, PlanError
+from sharpen.optimizer.engines import registry
 from sharpen.optimizer.engines.registry import engine_for
 from sharpen.wiring.plans import estimates, load_plan
 
@@ -35,14 +37,7 @@ def plan(tmp_path):
 
 @pytest.fixture
 def without_gepa(monkeypatch):
-    really = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.partition(".")[0] == "gepa":
-            raise ModuleNotFoundError("No module named 'gepa'", name="gepa")
-        return really(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "gepa" else find_spec(name))
 
 
 def test_a_wrong_name_says_which_would_be_right(plan):
@@ -88,6 +83,14 @@ def test_a_missing_package_is_named_with_its_extra_and_hinders_optimize_alone(pl
     error = capsys.readouterr().err
     assert "pip install 'sharpen[gepa]'" in error
     assert "Traceback" not in error
+
+
+def test_a_check_loads_no_package_of_an_engine(plan, monkeypatch):
+    pytest.importorskip("gepa")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "gepa"]:
+        monkeypatch.delitem(sys.modules, name)
+    load_plan(plan("gepa"), [REWRITER.removeprefix("--set=")], thorough=True)
+    assert "gepa" not in sys.modules
 
 
 def test_check_tells_the_engine(plan, capsys):

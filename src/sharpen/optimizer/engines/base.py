@@ -42,7 +42,7 @@ class SearchContext:
     ``runs_left``. ``contenders`` are all that entered, ``drops`` why some left, by id; ``stop_reason`` is set as soon
     as a case could not be run.
     ``rules``: limits that a winner must not newly break. An engine may tell: ``scores`` by id (of the plan's weights),
-    ``shares`` of the strategies, and ``notes`` for the reader, a sentence each.
+    limits ``broken`` by id, ``shares`` of the strategies, and ``notes`` for the reader, a sentence each.
     """
 
     prompt: Prompt
@@ -57,6 +57,7 @@ class SearchContext:
     stop_reason: str | None = None
     rules: Thresholds = field(default_factory=Thresholds)
     scores: dict[str, float] = field(default_factory=dict)
+    broken: dict[str, tuple[str, ...]] = field(default_factory=dict)
     shares: list[StrategyShare] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -121,6 +122,9 @@ class SearchEngine(ABC):
     name: ClassVar[str]
     needs_rewriter: ClassVar[bool] = False
     weighs: ClassVar[bool] = False
+
+    def check(self) -> None:  # noqa: B027 - most engines need nothing
+        """Raise ``MissingExtraError`` when a package is missing. Nothing heavy: every command asks."""
 
     @abstractmethod
     async def search(self, context: SearchContext) -> Found:

@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sharpen.errors import MissingExtraError, RunAborted
+from sharpen.errors import RunAborted
 from sharpen.optimizer.engines.base import Found, SearchContext, SearchEngine
 from sharpen.optimizer.engines.bridge import Bridge
 from sharpen.optimizer.engines.components import Components
+from sharpen.optimizer.engines.registry import require
 from sharpen.optimizer.engines.trials import Trials
 from sharpen.optimizer.models import Prompt
 from sharpen.optimizer.ports import CaseOutcome, LabelledCase
@@ -50,12 +51,9 @@ class GepaEngine(SearchEngine):
     name = "gepa"
     needs_rewriter = True
 
-    def __init__(self) -> None:
-        try:
-            import gepa
-        except ImportError as error:
-            raise MissingExtraError("engine 'gepa'", "gepa") from error
-        self._optimize = gepa.optimize
+    def check(self) -> None:
+        """Is the package there?"""
+        require(self.name, "gepa", "gepa")
 
     async def search(self, context: SearchContext) -> Found:
         """Seeded with the plan's split seed. Raises ``RunAborted`` when the package itself fails."""
@@ -69,8 +67,10 @@ class GepaEngine(SearchEngine):
         return trials.found()
 
     def _evolve(self, context: SearchContext, trials: Trials, adapter: _Adapter) -> None:
+        import gepa
+
         cases = {case.case_id: case for case in context.given.cases}
-        self._optimize(
+        gepa.optimize(
             seed_candidate=adapter.components.texts,
             trainset=[cases[case_id] for case_id in context.given.split.train],
             valset=[cases[case_id] for case_id in trials.selecting],

@@ -11,11 +11,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sharpen.errors import MissingExtraError, RunAborted
+from sharpen.errors import RunAborted
 from sharpen.optimizer.engines.base import Found, SearchContext, SearchEngine
 from sharpen.optimizer.engines.bridge import Bridge
 from sharpen.optimizer.engines.components import Components
 from sharpen.optimizer.engines.mipro_optimizer import RewriterModel, optimizer_class, silent
+from sharpen.optimizer.engines.registry import require
 from sharpen.optimizer.engines.trials import Trials
 from sharpen.optimizer.models import Prompt
 from sharpen.optimizer.ports import CaseOutcome
@@ -33,19 +34,17 @@ class MiproEngine(SearchEngine):
     name = "mipro"
     needs_rewriter = True
 
-    def __init__(self) -> None:
-        try:
-            import dspy
-            import optuna  # noqa: F401 - DSPy asks for it only when half of the work is done
-        except ImportError as error:
-            raise MissingExtraError("engine 'mipro'", "dspy") from error
-        self._dspy = dspy
+    def check(self) -> None:
+        """Are the packages there? DSPy itself asks for Optuna only when half of the work is done."""
+        require(self.name, "dspy", "dspy", "optuna")
 
     async def search(self, context: SearchContext) -> Found:
         """Seeded with the plan's split seed. Raises ``RunAborted`` when DSPy itself fails."""
+        import dspy
+
         trials = Trials(context, self.name)
         async with Bridge() as bridge:
-            search = _Search(self._dspy, context, trials, bridge)
+            search = _Search(dspy, context, trials, bridge)
             try:
                 await bridge.run(search.compile)
             except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:

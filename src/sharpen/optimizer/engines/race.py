@@ -132,6 +132,7 @@ class _Search:
         context, weights = self._context, self._context.config.weights
         for each in context.contenders:
             if broken := self._select.breaks(each):
+                context.broken[each.id] = broken
                 context.drops.setdefault(each.id, f"newly breaks {', '.join(broken)} on the dev cases it saw")
         if weights is None:
             if best is None and self._saving_first:
