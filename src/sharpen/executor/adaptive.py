@@ -56,6 +56,7 @@ class AdaptiveLimit:
         self._refused_at = began
         self._refused_pace = 0.0
         self._refusal_s = 0.0
+        self._limit = 0.0  # what explains the refusal
         self._by_slots = False
         self._level = 0
         self._under_way: deque[list[Any]] = deque(maxlen=RECENT)  # the latest starts, and how many they made it
@@ -166,6 +167,7 @@ class AdaptiveLimit:
         self._level, self._kept = level, level - 1 if level else in_flight
         if self._proved and self._starts > 0:
             self._refused_at, self._refused_pace, self._by_slots = now, pace, self._slots.known
+            self._limit = self._pace.explain(now - took, now, pace, self._starts, self._pause.window_s)
             self._pause.begin(now, asked, self._enough(pace), self._since)
         elif self._slots.refused(now, level, level - 1, asked is not None):
             self._pause.repeat(now, asked, PAUSE_S)
@@ -180,7 +182,8 @@ class AdaptiveLimit:
         """Seconds after which as much was accepted in the window as is allowed, whatever kind of limit it is."""
         if self._slots.known:
             return PAUSE_S
-        return self._pause.window_s * (1 - min(1.0, self._pace.safe / pace)) + 2 / pace
+        safe = 0.0 if (self._pace.full and self._pace.searching) or self._pace.rate is None else self._limit
+        return self._pause.window_s * (1 - min(1.0, safe / pace)) + 2 / pace
 
     def _judge(self, now: float) -> None:
         """The pause is over and the fate of all calls under way before is known: was it their number?"""
@@ -203,11 +206,11 @@ class AdaptiveLimit:
             explained = True
             lasted = now - self._since
             if count >= FEW and pause.window_s > SHORT_S and (longer or lasted <= LASTED * pause.window_s):
-                pace.settle(count / max(pause.window_s, lasted), pause.window_s, waited)
+                pace.settle(count / max(pause.window_s, self._refused_at - self._since), pause.window_s, waited)
             elif pace.rate is None or longer:
-                pace.begin(count, max(lasted, 1e-3))
+                pace.begin(count, self._refused_at - self._since, self._since, now, pause.window_s)
             else:
-                explained = pace.refused(self._refused_pace, count, seconds, pause.window_s, waited)
+                explained = pace.refused(self._refused_pace, self._limit, count, seconds, pause.window_s, waited)
             if self._doubts.count(count, explained or waited >= LONG_PAUSE_S, pace.found):
                 self._tolerance = self._doubts.tolerance(self._refused_pace)
                 self._pace.pin(self._tolerance.rate)

@@ -25,16 +25,21 @@ class _Gauge:
     seen_at: float = -math.inf
     moment: float = 0.0
 
-    def hold(self, now: float, needed: float, limit: float | None, remaining: float | None, reset_s: float) -> float:
-        """Seconds until ``needed`` will be there."""
+    def hold(
+        self, now: float, took: float, needed: float, limit: float | None, remaining: float | None, reset_s: float
+    ) -> float:
+        """Seconds until ``needed`` will be there, by an answer that ``took`` so long.
+
+        A bucket has been filled since the call was let in; when a window began is told as of the answer, to be safe.
+        """
         moment, elapsed = now + reset_s, now - self.seen_at
         steady = elapsed >= MIN_SPAN_S and moment - self.moment >= 0.5 * elapsed
-        if elapsed == math.inf or (now > self.moment and not steady):  # the first look, or another window
+        if elapsed == math.inf or (now > self.moment and reset_s >= MIN_SPAN_S):  # the first look, or another window
             self.seen_at, self.moment = now, moment
         if remaining is None or remaining >= needed:
             return 0.0
         if steady and limit is not None and limit > remaining:
-            return reset_s * min(1.0, (needed - remaining) / (limit - remaining))
+            return max(0.0, reset_s * min(1.0, (needed - remaining) / (limit - remaining)) - took)
         return reset_s
 
 
@@ -46,13 +51,15 @@ class Foresight:
         self._tokens = _Gauge()
         self._tokens_a_call = 0.0
 
-    def hold(self, now: float, hints: RateHints, used: int) -> float:
-        """Seconds to start nothing after an answer that used so many tokens; 0: there is enough left for a call."""
+    def hold(self, now: float, hints: RateHints, used: int, took: float = 0.0) -> float:
+        """Seconds to start nothing after an answer that used so many tokens and ``took`` so long; 0: call on."""
         if used:
             self._tokens_a_call += (used - self._tokens_a_call) * (SMOOTHING if self._tokens_a_call else 1.0)
         requests = self._requests.hold(
-            now, 1.0, hints.limit_requests, hints.remaining_requests, hints.reset_requests_s or 0.0
+            now, took, 1.0, hints.limit_requests, hints.remaining_requests, hints.reset_requests_s or 0.0
         )
         needed = max(1.0, self._tokens_a_call)
-        tokens = self._tokens.hold(now, needed, hints.limit_tokens, hints.remaining_tokens, hints.reset_tokens_s or 0.0)
+        tokens = self._tokens.hold(
+            now, took, needed, hints.limit_tokens, hints.remaining_tokens, hints.reset_tokens_s or 0.0
+        )
         return max(requests, tokens)

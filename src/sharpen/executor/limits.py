@@ -177,7 +177,7 @@ class Limiter:
             if self._adaptive:
                 self._adaptive.answered(now, epoch < self._adaptive_epoch, level)
         if spent is not None and spent.hints is not None:
-            hold = self._foresight.hold(now, spent.hints, spent.usage.total_tokens)
+            hold = self._foresight.hold(now, spent.hints, spent.usage.total_tokens, took)
             self._held_until = now + min(hold, MAX_HOLD_S) if hold else -math.inf
         self._update()
 

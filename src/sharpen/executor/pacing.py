@@ -1,34 +1,41 @@
 """How many calls a second a server allows: searched for by even pacing (pure).
 
 Calls that start evenly look alike to every limit on the rate, a token bucket of whatever size or a window of whatever
-length: none is refused below the rate allowed, and soon one is above it. What is left is a search for one number, and
-each refusal bounds it from both sides (the arrival curves of network calculus, Le Boudec and Thiran 2001):
+length: none is refused below the rate allowed, and soon one is above it. The pace grows until that happens. The moments
+of the calls accepted until then tell the limit (the arrival curves of network calculus, Le Boudec and Thiran 2001):
 
-- the pace that was refused is above the limit, or just at it where no burst is allowed;
-- the calls accepted between two refusals, divided by the time between them, are below it, or just at it where a bucket
-  saved up what was not used.
+- a window that is full again holds as many calls as were accepted before the first refusal;
+- a bucket held that many at most, at any time, and nothing at the refusals: so the rate at which it is filled is the
+  largest excess of calls over its size, divided by the time in which they came.
 
-The interval is halved, by the ratio of its ends, until they are close or the same pace was refused twice. Then the pace
-follows the cubic curve of TCP CUBIC (RFC 9438)
-around what was found, ever more slowly as long as it holds.
+Then the pace follows the cubic curve of TCP CUBIC (RFC 9438) around what was found, ever more slowly as long as it
+holds. A refusal there bounds the limit from both sides, by the pace refused and by what was accepted.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 
 FEW = 16
 """So few calls prove nothing of a rate: one more or less would change it by more than the search is exact to."""
 
 QUICK_S, DOUBLING_S = 0.25, 1.0
-"""The search doubles the pace in so many seconds: where but a few calls were accepted at first (no burst is allowed,
-and the first guess much too low), and else."""
+"""The search doubles the pace in so many seconds: where but a few calls were accepted at first (little or no burst is
+allowed, and the first guess may be much too low), and else."""
 
-CLOSE = 1.1
-"""An interval whose ends differ by such a factor needs no more halving: the curve covers it."""
+FILLED = (0.5, 2.0)
+"""A window is full again with so many times as many calls as were accepted at first: what is left of one fixed window
+and the whole of the next. A bucket lets more through, but where it is about as large as its rate."""
 
-SAME_PACE = 0.04
-"""Paces that differ by at most such a share are the same."""
+SHORT_S = 1.0
+"""Of a window longer than that the length was learned; the shortest one also stands for a bucket."""
+
+MEMORY = 2048
+"""Starts that are remembered."""
+
+SAME = 0.08
+"""Limits that differ by at most such a share are the same."""
 
 WIDTH = 0.03
 """The curve begins so much below what was found, is so much above it after twice its time, and steepens from there."""
@@ -42,19 +49,8 @@ CURVE_PER_PAUSE = 10.0
 CURVES_PER_WINDOW = 2.0
 """The same is at least so many windows long: whoever climbs for less does not see in time that it is too much."""
 
-LESS = 0.8
-"""Where nothing is known to be below the limit, it is looked for down to this share of what was refused, once
-more for each time that it was too much; cubed after the quick search, which doubled."""
-
-SHORT_WINDOW_S = 1.0
-"""Where the window is longer than that, what was accepted says more than what is tried for a while."""
-
-MOST_FALLS = 3
+MOST_FALLS = 2
 """A search that goes on downwards for longer than that converges to nothing: there is no such limit."""
-
-MIN_ROUND_S = 2.0
-"""A pace must last for so long, and twice as long as the last pause, to be taken for accepted: what a bucket saved up
-meanwhile, or a new window, lets more through at first."""
 
 CATCH_UP_S = 0.01
 """So far behind its pace a start may be made up for: timers are not exact."""
@@ -68,22 +64,24 @@ class Pace:
         """What the limit is taken for, calls a second; None: not known yet."""
         self.held_at = -math.inf
         """When a call was last held back by it."""
-        self._base: float | None = None
-        self._doubling_s = DOUBLING_S
         self.accepted = 0.0
         """The highest rate at which calls were accepted from one refusal to the next."""
-        self._falls = 0  # refusals in a row, each at a lower pace than the one before
-        self._low = 0.0
-        self._high = math.inf
-        self._round_s = MIN_ROUND_S
+        self._base: float | None = None
+        self._doubling_s = math.inf
         self._curve_s = MIN_CURVE_S
         self._age = 0.0
-        self._refused: float | None = None  # the last pace that was refused
-        self._pause_s = 0.0
+        self._refused = math.inf  # the last pace that was refused
+        self._falls = 0  # refusals in a row, each at a lower pace than the one before
+        self._misses = 0  # the same, each below what had been found by the one before
         self._count, self._seconds = 0, 0.0
+        self._burst, self._lasted = 0, 0.0  # so many calls were accepted before the first refusal, and for so long
+        self._starts: deque[float] = deque(maxlen=MEMORY)  # of accepted calls, since the last refusal but one
+        self._empty_at = -math.inf  # the last refusal
         self._next_at = -math.inf
         self._started_at = -math.inf
         self._blocked_at: float | None = None
+        self.full = False
+        """The last refusal was that of a window, as far as can be told."""
 
     @property
     def rate(self) -> float | None:
@@ -92,85 +90,100 @@ class Pace:
             return None
         if self.found is not None:
             return self.found * (1 + WIDTH * math.pow(self._age / self._curve_s - 1, 3))
-        if self._high == math.inf:
-            return self._base * math.pow(2.0, min(self._age / self._doubling_s, 64))
-        return self._base
+        return self._base * math.pow(2.0, min(self._age / self._doubling_s, 64))
 
     @property
     def safe(self) -> float:
         """A rate that was accepted, on the whole; 0: none is known."""
-        return (1 - WIDTH) * self.found if self.found is not None else self._low
-
-    def begin(self, count: int, seconds: float, few: int = FEW) -> None:
-        """Search from what was accepted so far: so many calls in so long."""
-        self.forget()
-        self._doubling_s = QUICK_S if count < few else DOUBLING_S
-        self._base = 0.95 * max(1, count) / (min(seconds, 1.0) if self.quick else seconds)
+        return 0.0 if self.found is None else (1 - WIDTH) * self.found
 
     @property
-    def quick(self) -> bool:
-        """Too few calls were accepted for a guess: the search is a quick one."""
-        return self._doubling_s == QUICK_S
+    def searching(self) -> bool:
+        """Growing: no limit was found yet."""
+        return self._base is not None and self.found is None and self._doubling_s < math.inf
+
+    def begin(self, count: int, lasted: float, since: float, now: float, window_s: float) -> None:
+        """Search from what was accepted so far: so many calls ``since`` then, all of them in the first ``lasted``."""
+        probes = [start for start in self._starts if start > since + lasted]
+        self.forget()
+        self._burst, self._lasted, self._empty_at = count, lasted, since + lasted
+        self._starts.extend(since + lasted * number / count for number in range(count))
+        self._starts.extend(probes)
+        self._doubling_s = QUICK_S if count < FEW else DOUBLING_S
+        self._base = max(0.95 * count / max(now - since, window_s), 1 / self._doubling_s)
 
     def pin(self, rate: float | None) -> None:
         """Somebody else says how fast."""
         if rate is None:
             self.forget()
         else:
-            self._base, self.found, self._high = rate, None, rate
-            self._age, self._round_s = 0.0, math.inf
+            self._base, self.found, self._doubling_s, self._age = rate, None, math.inf, 0.0
 
     def forget(self) -> None:
         """Hold nothing back any more."""
-        self._base = self.found = self._refused = None
+        self._base = self.found = None
+        self._refused = math.inf
         self._count, self._seconds = 0, 0.0
-        self.accepted, self._low, self._high, self._age = 0.0, 0.0, math.inf, 0.0
+        self._burst, self._lasted, self.accepted, self._age = 0, 0.0, 0.0, 0.0
+        self._starts.clear()
         self._curve_s = MIN_CURVE_S
 
     def settle(self, rate: float, window_s: float, pause_s: float = 0.0) -> None:
         """Take this for the limit, and stay near it."""
-        least = min(MAX_CURVE_S, max(MIN_CURVE_S, CURVES_PER_WINDOW * window_s, CURVE_PER_PAUSE * pause_s))
-        again = self.found is not None and _same(rate, self.found, 2 * SAME_PACE)
-        self._curve_s = max(least, min(MAX_CURVE_S, 2 * self._curve_s if again else MIN_CURVE_S))
-        self._base, self.found, self._low, self._age = rate, rate, (1 - WIDTH) * rate, 0.0
+        self._curve_s = max(
+            2 * self._curve_s if self.found is not None and _same(rate, self.found) else MIN_CURVE_S,
+            CURVES_PER_WINDOW * window_s,
+            CURVE_PER_PAUSE * pause_s,
+        )
+        self._curve_s = min(self._curve_s, MAX_CURVE_S)
+        self._base, self.found, self._age = rate, rate, 0.0
 
-    def refused(self, pace: float, count: int, seconds: float, window_s: float, pause_s: float) -> bool:
-        """An episode at ``pace`` is over. Whether a limit on the rate explains it.
+    def explain(self, at: float, now: float, pace: float, count: int, window_s: float) -> float:
+        """The limit that explains a refusal ``now`` of a call that started ``at`` that moment, or nearly does.
+
+        ``count`` calls were accepted since the last refusal.
+        """
+        starts = [start for start in self._starts if start < at]
+        self._starts = deque(starts, MEMORY)  # those on their way when the refusal came may have been refused as well
+        empty_at, self._empty_at = self._empty_at, now
+        since = max(1, count) / max(at - empty_at, 1e-3)  # nothing was left at the last refusal
+        most, least = since, 0.0
+        if self._burst:
+            for number, start in enumerate(starts):
+                excess, seconds = len(starts) - number - self._burst, at - start - self._lasted
+                if excess < 0 or seconds <= 0:
+                    break
+                most, least = max(most, (excess + 1) / seconds), max(least, excess / seconds)
+        lately = sum(start > at - window_s for start in starts)
+        limit, window = max((most + least) / 2, since), min(lately, self._burst) / window_s
+        if window_s > SHORT_S:  # its length is known, and it is full
+            limit = max(limit, lately / window_s)
+        self.full = (
+            self._burst > 1
+            and FILLED[0] * self._burst <= lately <= FILLED[1] * self._burst
+            and window > limit
+            and (self.found is None or window < pace)  # a pace below it would not have been refused
+        )
+        return window if self.full else limit
+
+    def refused(self, pace: float, limit: float, count: int, seconds: float, window_s: float, pause_s: float) -> bool:
+        """An episode at ``pace`` is over, which this ``limit`` explains. Whether a limit on the rate does so at all.
 
         ``count`` calls were accepted in the ``seconds`` between the refusals of the episode before and of this one.
         """
         self._count, self._seconds = self._count + count, self._seconds + seconds
-        counted = None
+        explained = pace >= self.accepted
         if self._count >= FEW:
-            counted = min(pace, self._count / max(self._seconds, window_s))
+            self.accepted = max(self.accepted, min(pace, self._count / max(self._seconds, window_s)))
             self._count, self._seconds = 0, 0.0
-        explained, known = pace >= self.accepted, self._high < math.inf or self.found is not None
-        self.accepted = max(self.accepted, counted or 0.0)
-        twice = self._refused is not None and _same(pace, self._refused, SAME_PACE)
-        falls = self._refused is not None and pace < (1 - SAME_PACE) * self._refused
-        self._falls = self._falls + 1 if falls else 0
-        explained = explained and self._falls <= MOST_FALLS
-        self._refused = self._high = pace
-        if self._low > 0.95 * pace:
-            self._low = 0.0
-        self._low = max(self._low, counted or 0.0)
-        if twice:
-            self.settle((1 - WIDTH / 2) * pace, window_s, pause_s)
-        else:
-            guess = self._low or pace * LESS ** (1 + self._falls)
-            if not known and self.quick:  # there is no burst that what was accepted could be explained by
-                guess = max(guess, pace * LESS**3)
-            self._halve(window_s, pause_s, guess)
-        return explained
-
-    def _halve(self, window_s: float, pause_s: float, low: float) -> None:
-        self._pause_s = pause_s
-        middle = math.sqrt(low * self._high)
-        if self._high <= CLOSE * low or window_s > SHORT_WINDOW_S:  # a long window is too long to halve and halve
-            self.settle(middle, window_s, pause_s)
-            return
-        self.found, self._base, self._age = None, middle, 0.0
-        self._round_s = max(MIN_ROUND_S + 2 * pause_s, FEW / 2 / middle)
+        self._falls = self._falls + 1 if pace < (1 - WIDTH) * self._refused < math.inf else 0
+        self._misses = self._misses + 1 if self.found is not None and pace < (1 - WIDTH / 2) * self.found else 0
+        self._refused = pace
+        limit = min(pace, limit)
+        if not (self.full or (self.searching and count >= FEW)):
+            limit = min(math.sqrt(limit * pace), pace * (1 - WIDTH * (2.0 ** min(self._misses, MOST_FALLS) - 1)))
+        self.settle(limit, window_s, pause_s if count >= FEW or self.full else 0.0)
+        return explained and self._falls <= MOST_FALLS
 
     def wait(self, now: float) -> float:
         """Seconds until the next call may start."""
@@ -189,6 +202,7 @@ class Pace:
     def started(self, now: float) -> None:
         """A call has started. Only while it holds something back does a rate grow."""
         before, self._started_at = self.rate, now
+        self._starts.append(now)
         if before is None:
             return
         if self._blocked_at is None:
@@ -196,11 +210,8 @@ class Pace:
             return
         waited = now - self._blocked_at
         self._blocked_at = None
-        searching = self.found is None and self._high == math.inf
-        self._age += min(waited, self._doubling_s) if searching else waited  # at most twice the pace from call to call
-        if self.found is None and not searching and self._age >= self._round_s:
-            self._low = before
-            self._halve(0.0, self._pause_s, before)
+        # a search grows to at most twice the pace from call to call
+        self._age += min(waited, self._doubling_s) if self.searching else waited
         self._next_at = max(self._next_at, now - CATCH_UP_S) + 1 / (self.rate or before)
 
     def resume(self, now: float) -> None:
@@ -211,5 +222,5 @@ class Pace:
         self.held_at = now
 
 
-def _same(a: float, b: float, share: float) -> bool:
-    return abs(a - b) <= share * max(a, b)
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= SAME * max(a, b)

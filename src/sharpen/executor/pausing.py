@@ -18,6 +18,9 @@ LONG_S = 60.0
 SPARE = 0.02
 """A window is taken for so much longer: the server's clock began with the arrival of a call, not with its start."""
 
+ROUNDED_S = 1.0
+"""A server that tells a time in whole seconds may tell so much too much."""
+
 MIN_PROBE_S, PROBE_REFUSALS = 0.05, 3.0
 """A probe that was not refused for so long, and for so many times as long as the last refusal took, was accepted."""
 
@@ -71,7 +74,8 @@ class Pause:
 
     def _set(self, now: float, asked: float | None, enough: float) -> None:
         if asked is not None and asked > 2 * self.window_s:  # whoever asks for so long has a window at least as long
-            self.window_s = next((w for w in WINDOWS_S if w >= asked), WINDOWS_S[-1])
+            span = min(now + asked - self._since, 2 * asked) - ROUNDED_S
+            self.window_s = next((w for w in WINDOWS_S if w >= span), WINDOWS_S[-1])
         self.on, self._asked, self.proving, self._probe_ends = True, asked is not None, asked is None, None
         self.until = now + (enough if asked is None else asked)
 

@@ -14,7 +14,7 @@ MIN_TEST_S, MAX_TEST_S = 30.0, 120.0
 SHORT_TEST_S = 1.0
 """The same after one more was accepted, for there may be many more."""
 
-ENOUGH, SMALL = 2, 3
+ENOUGH, SMALL = 2, 8
 """So many episodes at the same number are believed, one more each time that it was wrong; and one more where it is
 smaller than that, for so few are under way by chance."""
 
