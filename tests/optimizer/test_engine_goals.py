@@ -213,3 +213,4 @@ async def test_what_breaks_a_limit_is_not_chosen_and_says_so() -> None:
     assert found.winner.candidate.prompt.text == "seed {{ x }} even"
     slow = next(report for report in found.candidates if report.prompt.text == "seed {{ x }} odd")
     assert (slow.status, slow.note) == ("dropped", "newly breaks max_acceptable_latency_ms on the dev cases it saw")
+    assert slow.broken_limits == ("max_acceptable_latency_ms",)

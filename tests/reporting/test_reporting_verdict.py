@@ -88,6 +88,19 @@ def test_a_search_that_was_stopped_never_says_that_there_is_nothing_to_find() ->
         )
 
 
+def test_who_did_better_but_breaks_a_limit_is_named() -> None:
+    outcome = make_outcome(**LOST)
+    changes = {"broken_limits": ("max_acceptable_latency_ms",), "fixed": 20.0, "broken": 1.0}
+    slow = outcome.candidates[2].model_copy(update=changes)
+    lost = outcome.candidates[1].model_copy(update=changes | {"fixed": 1.0})
+    found = of_optimization(outcome.model_copy(update={"candidates": (outcome.candidates[0], slow, lost)}))
+    assert found.headline == "No improvement found"
+    assert found.detail.startswith(
+        "None of 3 measured candidates did better than the baseline on the dev split within the limits of the rules: "
+        "c3 passed 80.0%, but newly breaks max_acceptable_latency_ms. Today "
+    )
+
+
 def test_every_verdict_carries_what_else_is_to_be_known() -> None:
     notes = ("version 3.0.0 (latest) is newer than the plan's prompt",)
     told = "Version 3.0.0 (latest) is newer than the plan's prompt."

@@ -184,6 +184,7 @@ def _report(contender: Contender, context: SearchContext, winner: Contender | No
             "dev": metrics_of(dev) if dev else None,
             "calls": contender.calls,
             "score": context.scores.get(contender.id),
+            "broken_limits": context.broken.get(contender.id, ()),
             "status": status,
             "fixed": fixed if dev else None,
             "broken": broken if dev else None,

@@ -255,7 +255,8 @@ class CandidateReport(Record):
 
     ``fixed`` and ``broken``: of the dev cases it saw, those that it passed and the seed prompt failed, and the reverse
     (fractions with repeats; None when nothing was measured). ``score``: the weighted sum of the plan's ``weights`` over
-    the dev cases it saw, 0 for the seed prompt (None: no weights).
+    the dev cases it saw, 0 for the seed prompt (None: no weights). ``broken_limits``: rules that it newly breaks on
+    these, for which it was not chosen.
     """
 
     id: str
@@ -270,6 +271,7 @@ class CandidateReport(Record):
     score: float | None = None
     fixed: float | None = Field(default=None, ge=0)
     broken: float | None = Field(default=None, ge=0)
+    broken_limits: tuple[str, ...] = ()
 
 
 class StrategyShare(Record):

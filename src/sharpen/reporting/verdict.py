@@ -137,9 +137,23 @@ def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
         tried = f"None of {measured} had done better than the baseline on the dev split by then."
         tried = tried if evaluated else "No candidate was measured."
         return VerdictText("warn", "Unfinished", "Stopped before the proof", f"{tried} Today {passing}.{kept}", notes)
-    tried = f"None of {measured} did better than the baseline on the dev split."
+    tried = f"None of {measured} did better than the baseline on the dev split{_but_for_limits(outcome)}."
     tried = tried if evaluated else "No candidate was measured."
     return VerdictText("warn", "Not accepted", "No improvement found", f"{tried} Today {passing}.{kept}", notes)
+
+
+def _but_for_limits(outcome: OptimizationOutcome) -> str:
+    """Who did do better, and was not chosen because it newly breaks a limit of the rules."""
+    better = [
+        (each.dev.success_rate, each)
+        for each in outcome.candidates
+        if each.dev and each.broken_limits and (each.fixed or 0) > (each.broken or 0)
+    ]
+    if not better:
+        return ""
+    rate, best = max(better, key=lambda pair: pair[0])
+    limits = ", ".join(best.broken_limits)
+    return f" within the limits of the rules: {best.id} passed {fig.percent(rate)}, but newly breaks {limits}"
 
 
 def _sentence(text: str) -> str:
