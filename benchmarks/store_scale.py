@@ -23,6 +23,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from common import environment, table
+from results import save
 from sqlalchemy import Connection, func, insert, select, text
 
 from sharpen.executor.statistics import summarize
@@ -144,19 +146,22 @@ def _copy_runs(connection: Connection, numbers: range) -> None:
     for number in numbers:
         base = number % MADE
         later = timedelta(hours=9 * (number - base) // WORKFLOWS)
-        for table, key in ((schema.runs, "id"), (schema.history, "run")):
-            row = dict(connection.execute(select(table).where(table.c[key] == base + 1)).one()._mapping)
+        for small, key in ((schema.runs, "id"), (schema.history, "run")):
+            row = dict(connection.execute(select(small).where(small.c[key] == base + 1)).one()._mapping)
             row |= {key: number + 1, "started_at": row["started_at"] + later}
-            if table is schema.runs:
-                row |= {"run_id": f"{row['started_at']:%Y%m%d-%H%M}-{number:06x}"}
-            connection.execute(table.insert(), row)
+            if small is schema.runs:
+                row |= {
+                    "run_id": f"{row['started_at']:%Y%m%d-%H%M}-{number:06x}",
+                    "finished_at": row["finished_at"] + later,
+                }
+            connection.execute(small.insert(), row)
     given = {"shift": numbers.start - numbers.start % MADE, "first": numbers.start % MADE + 1, "number": len(numbers)}
-    for table in (schema.results, schema.run_cases):
-        names = [f'"{name}"' for name in table.columns.keys() if name != "run"]  # noqa: SIM118 - names, not columns
+    for copied in (schema.results, schema.run_cases):
+        names = [f'"{name}"' for name in copied.columns.keys() if name != "run"]  # noqa: SIM118 - names, not columns
         connection.execute(
             text(
-                f"INSERT INTO {table.name} (run, {', '.join(names)}) SELECT run + :shift, {', '.join(names)} "
-                f"FROM {table.name} WHERE run >= :first AND run < :first + :number"
+                f"INSERT INTO {copied.name} (run, {', '.join(names)}) SELECT run + :shift, {', '.join(names)} "
+                f"FROM {copied.name} WHERE run >= :first AND run < :first + :number"
             ),
             given,
         )
@@ -193,12 +198,33 @@ def ask(url: str) -> dict[str, Any]:
 
 
 def _timed(question: Callable[[], Any]) -> dict[str, float]:
-    times = []
+    times, work = [], []
     for _ in range(REPEATS):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         question()
         times.append((time.perf_counter() - began) * 1000)
-    return {"first_ms": times[0], "median_ms": statistics.median(times), "max_ms": max(times)}
+        work.append((time.process_time() - worked) * 1000)
+    return {
+        "median_ms": statistics.median(times), "max_ms": max(times), "cpu_ms": statistics.median(work),
+    }  # fmt: skip
+
+
+def render(data: dict[str, Any]) -> str:
+    """The table of the page: each question on each database."""
+    names = list(data)
+    head = ["question", *(f"{name}: {title}" for name in names for title in ("median ms", "max", "CPU"))]
+    rows = []
+    for question in data[names[0]]["questions"]:
+        cells = [question]
+        for name in names:
+            times = data[name]["questions"][question]
+            cells += [f"{times['median_ms']:.0f}", f"{times['max_ms']:.0f}", f"{times['cpu_ms']:.0f}"]
+        rows.append(cells)
+    sizes = "; ".join(
+        f"{name}: {data[name]['results']:,} results of {data[name]['runs']:,} runs, {data[name]['bytes'] / 1e9:.1f} GB"
+        for name in names
+    )
+    return f"{table(head, rows)}\n\n{sizes}; each question {REPEATS} times, with another run or workflow each time."
 
 
 def show(title: str, found: dict[str, Any]) -> None:
@@ -215,7 +241,9 @@ def main() -> None:
     parser.add_argument("--results", type=int, default=10_000_000)
     parser.add_argument("--directory", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--save", action="store_true", help="keep the numbers of `both`")
     given = parser.parse_args()
+    measured = environment()
     if given.command == "fill":
         fill(given.url, given.results)
         return
@@ -227,6 +255,8 @@ def main() -> None:
         show(title, one)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
+    if given.save:
+        save("store_scale", found, measured)
 
 
 def _both(results: int, directory: Path | None) -> dict[str, Any]:

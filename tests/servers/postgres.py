@@ -86,9 +86,10 @@ class PostgresServer:
             subprocess.run([binaries / "postgres", "--version"], capture_output=True, check=True, cwd="/", **self._as)
             return binaries
         except OSError:
-            copied = self._directory / "install"
-            shutil.copytree(binaries.parent, copied, symlinks=True)
-            return copied / binaries.name
+            package = binaries.parents[1]
+            for part in (binaries.parent, *package.parent.glob(f"{package.name}.libs")):  # found relative to each other
+                shutil.copytree(part, self._directory / part.relative_to(package.parent), symlinks=True)
+            return self._directory / binaries.relative_to(package.parent)
 
     def _run(self, command: list[Any]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", check=False, **self._as)

@@ -18,7 +18,8 @@ StoreOption = Annotated[
         "--store",
         metavar="URL",
         envvar="SHARPEN_STORE",
-        help="Where results are kept: sqlite:///path. Default: .sharpen/sharpen.db beside the plan.",
+        help="Where results are kept: sqlite:///path or postgresql://user@host/database. "
+        "Default: .sharpen/sharpen.db beside the plan.",
         show_default=False,
     ),
 ]
