@@ -93,6 +93,17 @@ def test_a_check_loads_no_package_of_an_engine(plan, monkeypatch):
     assert "gepa" not in sys.modules
 
 
+def test_a_check_warns_of_keys_that_an_engine_does_nothing_with(plan):
+    pytest.importorskip("gepa")
+    own = [REWRITER.removeprefix("--set="), "optimize.strategies=[rewrite]"]
+    told = [str(warning) for warning in estimates(load_plan(plan("gepa"), own))[1]]
+    assert [line.partition("optimize.")[2] for line in told] == [
+        "strategies: engine 'gepa' does nothing with it; 'race' does"
+    ]
+    assert not estimates(load_plan(plan("gepa"), own[:1]))[1]
+    assert not estimates(load_plan(plan("race"), own))[1]
+
+
 def test_check_tells_the_engine(plan, capsys):
     pytest.importorskip("gepa")
     assert main(["check", str(plan("gepa")), REWRITER]) == 0

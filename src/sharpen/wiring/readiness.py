@@ -70,7 +70,7 @@ def _of_assertions(manifest: RunManifest, cases: Collection[Case]) -> Iterator[P
 
 
 def _of_engine(manifest: RunManifest) -> Iterator[Problem]:
-    """The package of another search engine that is not installed here."""
+    """The package of another search engine that is not installed here; keys that this one does nothing with."""
     config = manifest.optimize
     if config.engine == RunManifest.model_fields["optimize"].default.engine:
         return  # ours: that spares importing the optimizer
@@ -82,6 +82,11 @@ def _of_engine(manifest: RunManifest) -> Iterator[Problem]:
         yield Problem(str(error), key="optimize.engine")
     except UserError:  # told with the plan's mistakes
         return
+    if ":" in config.engine:
+        return  # what a class of the user's does with them is not known
+    for key in ("strategies", "candidates"):
+        if getattr(config, key) != type(config).model_fields[key].default:
+            yield Problem(f"engine {config.engine!r} does nothing with it; 'race' does", key=f"optimize.{key}")
 
 
 def _targets(manifest: RunManifest, cases: Collection[Case]) -> Iterator[tuple[str, TargetConfig]]:
