@@ -159,11 +159,12 @@ def test_a_test_that_was_cut_off_goes_on_and_nothing_is_paid_twice(
     assert cli("resume", "--json").json["resumable"] == []
 
 
-def test_a_dead_target_keeps_what_was_finished(project: Cli) -> None:
+def test_a_dead_target_ends_it_with_one_message(project: Cli) -> None:
     project.plan(cases=40, target={"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"})
     found = project("ab", "plan.yaml", "-v", "A=plan", "-v", "B=good.md", "--set", "execution.max_retries=0")
     assert found.code == 3
-    assert "sharpen resume" in found.err
+    assert "Traceback" not in found.err
+    assert project("resume", "--json").json["resumable"] == []  # nothing was finished: nothing to go on with
 
 
 def test_the_winner_is_promoted_with_the_reason(project: Cli) -> None:

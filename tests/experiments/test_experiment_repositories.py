@@ -47,6 +47,8 @@ def test_offline_tests_are_found_until_they_end(empty_url: str) -> None:
         assert store.ab_tests.unfinished("f") == store.ab_tests.unfinished() == (record,)
         assert store.ab_tests.unfinished("another") == ()
         report = make_report(id="t1", kind="offline", finished_at=datetime.now(UTC))
+        store.ab_tests.begin(record.model_copy(update={"id": "t2"}))
+        store.ab_tests.drop("t2")
         store.ab_tests.finish("t1", report)
         assert store.ab_tests.unfinished() == ()
         [kept] = store.ab_tests.list()

@@ -132,7 +132,7 @@ def run_test(
                 show_experiment.looks(quiet, log_format),
             )
             report = wiring.ab_plan(plan, variant or (), opened, options, with_cache(overrides, no_cache), watchers)
-        show_experiment.finished_ab(report, opened, as_json, quiet, outputs)
+        show_experiment.finished_ab(report, opened, as_json, outputs)
 
 
 def _tell_plan(
@@ -219,7 +219,7 @@ def show_status(
             return
         ended = opened.ab_tests.find(experiment)
         report = ended.report if ended and ended.report else book.status(experiment)
-    show_experiment.experiment(report, as_json, quiet, outputs)
+    show_experiment.experiment(report, as_json, outputs)
     raise typer.Exit(wiring.ab_exit_code(report, finished=True))
 
 
@@ -235,7 +235,8 @@ def stop_experiment(
     from sharpen import wiring
     from sharpen.cli import show_experiment
 
+    del quiet  # what is asked for is shown
     with wiring.open_store(store) as opened:
         report = wiring.experiment_book(opened).stop(experiment, reason)
-    show_experiment.experiment(report, as_json, quiet, ())
+    show_experiment.experiment(report, as_json, ())
     raise typer.Exit(wiring.ab_exit_code(report, finished=True))

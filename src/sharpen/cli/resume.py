@@ -37,7 +37,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="[RUN]",
-            help="A run, an optimization or an A/B test: its id, or an unambiguous beginning of it. Left out: list what can go on.",
+            help="A run, an optimization or an A/B test: its id, or an unambiguous beginning of it. "
+            "Left out: list what can go on.",
             show_default=False,
         ),
     ] = None,
@@ -112,7 +113,7 @@ def _ab(
         looks = show_experiment.looks(quiet)
         watchers = Watchers(watch.observer, watch.tracer, watch.interrupted, watch.taken_over, looks)
         report = wiring.resume_ab(run_id, store, overrides, watchers)
-    show_experiment.finished_ab(report, store, as_json, quiet, outputs)
+    show_experiment.finished_ab(report, store, as_json, outputs)
 
 
 def _optimization(

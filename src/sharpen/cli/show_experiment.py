@@ -31,31 +31,28 @@ def looks(quiet: bool, log_format: LogFormat | None = None) -> Callable[[str], N
 
 
 @to_reader()
-def experiment(
-    report: ExperimentReport, as_json: bool, quiet: bool, outputs: Sequence[Path], goes_on: str | None = None
-) -> None:
+def experiment(report: ExperimentReport, as_json: bool, outputs: Sequence[Path], goes_on: str | None = None) -> None:
     """A report on stdout and in files."""
     for path in outputs:
         write_output(path, ExperimentOutput(report))
     if as_json:
         print(dumps(experiment_document(report)))
         return
-    if not quiet or not outputs:
-        terminal.print_experiment(make_console(), report)
+    terminal.print_experiment(make_console(), report)
     if goes_on:
         print(f"Go on: {goes_on}")
     for path in outputs:
         print(f"Report: {path}")
 
 
-def finished_ab(report: ExperimentReport, store: Store, as_json: bool, quiet: bool, outputs: Sequence[Path]) -> None:
+def finished_ab(report: ExperimentReport, store: Store, as_json: bool, outputs: Sequence[Path]) -> None:
     """An offline test that has ended, or was stopped and can go on. Raises ``typer.Exit`` with its code."""
     kept = store.ab_tests.find(report.id)
     finished = kept is not None and kept.finished_at is not None
     goes_on = None
     if not finished:
         goes_on = f"sharpen resume {report.id}{store_option(store)}{larger_budget(report.stop_reason, 'execution')}"
-    experiment(report, as_json, quiet, outputs, goes_on)
+    experiment(report, as_json, outputs, goes_on)
     raise typer.Exit(ab_exit_code(report, finished))
 
 

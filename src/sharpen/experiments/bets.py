@@ -56,36 +56,58 @@ class Differences:
 
     def __init__(self, effect: float) -> None:
         self._effect = effect
-        self._seen: Counter[float] = Counter()
+        self._seen: Counter[float] | None = Counter()
+        self._steps: dict[bool, NDArray[np.float64]] = {}  # instead, once there are too many distinct ones
+        self._tables: dict[bool, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._total = 0.0
         self._number = 0
 
     def add(self, differences: Iterable[float]) -> None:
         """Raises ``ValueError`` for one outside of [-1, 1]."""
-        for difference in differences:
+        new = list(differences)
+        for difference in new:
             if not -1 <= difference <= 1:
                 raise ValueError(f"difference {difference!r} is not between -1 and 1")
-            self._seen[difference] += 1
-            self._total += difference
-            self._number += 1
+        self._total += math.fsum(new)
+        self._number += len(new)
+        self._tables = {}
+        if self._seen is None:
+            self._round(Counter(new))
+            return
+        self._seen.update(new)
+        if len(self._seen) > FINEST:
+            self._round(self._seen)
+            self._seen = None
+
+    def _round(self, seen: Mapping[float, int]) -> None:
+        """Count in steps, each difference rounded down for a claim that it is high, up for one that it is low."""
+        import numpy as np
+
+        for above in (True, False):
+            values, counts = _values(seen, above)
+            steps = np.bincount((values * FINEST).astype(int), weights=counts, minlength=FINEST + 1).astype(float)
+            self._steps[above] = self._steps[above] + steps if above in self._steps else steps
 
     def __len__(self) -> int:
         return self._number
-
-    @property
-    def seen(self) -> Mapping[float, int]:
-        """How often each difference was seen."""
-        return self._seen
 
     @property
     def mean(self) -> float:
         """0 when nothing was seen."""
         return self._total / self._number if self._number else 0.0
 
-    def log_wealth(self, mean: float, *, above: bool = True) -> float:
-        """Log of the wealth against "the mean is at or below ``mean``" (not ``above``: "at or above")."""
+    def log_wealth(self, mean: float, *, above: bool = True, best: int = 0) -> float:
+        """Log of the wealth against "the mean is at or below ``mean``" (not ``above``: "at or above").
+
+        ``best``: as if so many more had been seen that speak against it as clearly as one can.
+        """
+        import numpy as np
+
+        values, counts = self._table(above)
+        if best:
+            values, counts = np.append(values, 1.0), np.append(counts, best)
         sign = 1 if above else -1
-        return _log_wealth(*self._table(above), (1 + sign * mean) / 2, self._effect)
+        return _log_wealth(values, counts, (1 + sign * mean) / 2, self._effect)
 
     def interval(self, level: float) -> tuple[float, float]:
         """The means that a bet of wealth 2 / ``level`` has not excluded: (-1, 1) at first. Two-sided."""
@@ -110,13 +132,18 @@ class Differences:
         """Distinct values of (1 ± d) / 2 and how often each was seen."""
         import numpy as np
 
-        sign = 1.0 if above else -1.0
-        values = (1 + sign * np.fromiter(self._seen.keys(), float, len(self._seen))) / 2
-        counts = np.fromiter(self._seen.values(), float, len(self._seen))
-        if len(values) > FINEST:
-            counts = np.bincount((values * FINEST).astype(int), weights=counts, minlength=FINEST + 1)
-            values = np.arange(FINEST + 1) / FINEST
-        return values, counts
+        if above not in self._tables:
+            rounded = np.arange(FINEST + 1) / FINEST
+            self._tables[above] = (rounded, self._steps[above]) if self._seen is None else _values(self._seen, above)
+        return self._tables[above]
+
+
+def _values(seen: Mapping[float, int], above: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    import numpy as np
+
+    sign = 1.0 if above else -1.0
+    values = (1 + sign * np.fromiter(seen.keys(), float, len(seen))) / 2
+    return values, np.fromiter(seen.values(), float, len(seen))
 
 
 def _log_wealth(values: NDArray[np.float64], counts: NDArray[np.float64], mean: float, effect: float) -> float:

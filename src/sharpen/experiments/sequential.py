@@ -105,11 +105,7 @@ class Sequential:
 
     def could_win(self, left: int) -> bool:
         """Whether it would win if the variant were better on each of ``left`` samples to come."""
-        trial = Differences(self._rule.effect)
-        for difference, times in self._seen.seen.items():
-            trial.add([difference] * times)
-        trial.add([1.0] * left)
-        return trial.log_wealth(0.0) >= self._rule.log_threshold
+        return self._seen.log_wealth(0.0, best=left) >= self._rule.log_threshold
 
 
 def _bounded_exp(log: float) -> float:

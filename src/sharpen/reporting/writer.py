@@ -12,17 +12,19 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Union
+from typing import TYPE_CHECKING, Union
 
 from sharpen.config.models import Case
 from sharpen.errors import UserError
 from sharpen.executor.models import RunExecutionResult
-from sharpen.experiments.models import ExperimentReport
 from sharpen.history.models import Comparison, Flakiness
 from sharpen.history.trends import Trend
 from sharpen.json_stream import chunks
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
+
+if TYPE_CHECKING:
+    from sharpen.experiments.models import ExperimentReport
 
 Output = Union["RunOutput", "OptimizationOutput", "ExperimentOutput", "ComparisonOutput", "HistoryOutput"]
 SUFFIXES = (".html", ".json", ".junit.xml", ".md")

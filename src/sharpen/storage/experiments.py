@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, select, tuple_, update
 
 from sharpen.errors import UnknownNameError
 from sharpen.executor.models import AwareDatetime, Record
@@ -71,6 +71,11 @@ class AbRepository:
         values = {"finished_at": report.finished_at or datetime.now(UTC), "report": report.model_dump(mode="json")}
         with self._database.write() as connection:
             connection.execute(update(schema.ab_tests).where(_TESTS.id == test_id).values(values))
+
+    def drop(self, test_id: str) -> None:
+        """Forget a test of which nothing is worth going on with."""
+        with self._database.write() as connection:
+            connection.execute(delete(schema.ab_tests).where(_TESTS.id == test_id))
 
     def _read(self, *conditions: Any) -> tuple[AbRecord, ...]:
         query = select(schema.ab_tests).where(*conditions).order_by(_TESTS.started_at.desc())

@@ -26,10 +26,10 @@ def find_optimization(connection: Connection, ref: str) -> Row[Any]:
 
 
 def find_begun(connection: Connection, ref: str) -> tuple[str, str]:
-    """("run", "optimization" or "experiment", id) of what a user began and ``ref`` names or begins; a step of a search is a run.
+    """("run", "optimization" or "experiment", id) of what a user began and ``ref`` names or begins.
 
-    An optimization's id begins those of its steps, which are told apart only when nothing else begins so. Raises as
-    ``find_run`` does.
+    A step of a search is a run. An optimization's id begins those of its steps, which are told apart only when nothing
+    else begins so. Raises as ``find_run`` does.
     """
     ids = {
         "optimization": union(select(schema.optimizations.c.id), select(schema.searches.c.id)).subquery().c.id,

@@ -195,30 +195,48 @@ async def _run(
         )
     )
     service = executor(store, watchers.observer, watchers.tracer)
-    lock = f"ab:{record.id}"
     stop: RunExecutionResult | None = None
-    with (
-        interruptible(draining(service, watchers.on_interrupt)),
-        holding(store, lock, service, watchers.on_takeover),
-    ):
-        store.ab_tests.begin(record)
-        async with AsyncExitStack() as stack:
-            arms = await _open(record, variants, service, store, stack)
-            while stop is None and (batch := test.next_batch()):
-                going = [arms[name] for name in batch.variants]
-                some = [cases[case_id] for case_id in batch.case_ids]
-                results = await asyncio.gather(*(_step(arm, some) for arm in going))
-                stop = next((result for result in results if result.status is not RunStatus.COMPLETED), None)
-                told = {arm.variant.name: outcomes_of(r.task_results) for arm, r in zip(going, results, strict=True)}
-                if stop is None:
-                    test.tell(batch, told)
-                    _count(going, told, options.metric)
-                    if watchers.on_look:
-                        watchers.on_look(_look_text(test))
+    try:
+        with (
+            interruptible(draining(service, watchers.on_interrupt)),
+            holding(store, f"ab:{record.id}", service, watchers.on_takeover),
+        ):
+            async with AsyncExitStack() as stack:
+                arms = await _open(record, variants, service, store, stack)
+                store.ab_tests.begin(record)
+                while stop is None and (batch := test.next_batch()):
+                    going = [arms[name] for name in batch.variants]
+                    some = [cases[case_id] for case_id in batch.case_ids]
+                    results = await asyncio.gather(*(_step(arm, some) for arm in going))
+                    stop = next((result for result in results if result.status is not RunStatus.COMPLETED), None)
+                    if stop is None:
+                        pairs = zip(going, results, strict=True)
+                        told = {arm.variant.name: outcomes_of(result.task_results) for arm, result in pairs}
+                        test.tell(batch, told)
+                        _count(going, told, options.metric)
+                        if watchers.on_look:
+                            watchers.on_look(_look_text(test))
+    except KeyboardInterrupt:
+        if store.ab_tests.find(record.id) is None:
+            raise
+        raise KeyboardInterrupt(_kept(record.id, store)) from None
     if stop is not None and stop.status is RunStatus.ABORTED:
-        goes_on = f"`sharpen resume {record.id}{store_option(store)}` goes on"
-        raise RunAborted(f"{stop.stop_reason or 'the run was aborted'}; what was finished is kept, {goes_on}")
+        reason = stop.stop_reason or "the run was aborted"
+        if not _worth_going_on(record.id, store):
+            store.ab_tests.drop(record.id)
+            raise RunAborted(reason)
+        raise RunAborted(f"{reason}; {_kept(record.id, store)}")
     return _conclude(record, variants, options, store, test, arms, stop)
+
+
+def _kept(test_id: str, store: Store) -> str:
+    return f"what was finished is kept, `sharpen resume {test_id}{store_option(store)}` goes on"
+
+
+def _worth_going_on(test_id: str, store: Store) -> bool:
+    """Some call of the test came to an answer."""
+    runs = store.runs.list(limit=None, parent_run_id=test_id)
+    return any(run.statistics is None or run.statistics.succeeded_tasks + run.statistics.failed_tasks for run in runs)
 
 
 async def _open(

@@ -15,7 +15,10 @@ _LIMIT = re.compile(r"\((max_\w+)\)")
 
 
 class Resumable(Record):
-    """A run, an optimization or an A/B test that did not come to its end. ``state``: under way, killed, or how its run ended."""
+    """A run, an optimization or an A/B test that did not come to its end.
+
+    ``state``: under way, killed, or how its run ended.
+    """
 
     id: str
     kind: str
