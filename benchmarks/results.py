@@ -21,7 +21,7 @@ from common import LOADED, environment
 HERE = Path(__file__).parent
 DATA = HERE / "results.json"
 PAGE = HERE / "RESULTS.md"
-GUIDES = (HERE.parent / "docs" / "performance.md", HERE.parent / "docs" / "proof.md")
+GUIDES = (HERE.parent / "docs" / "performance.md", HERE.parent / "docs" / "store.md", HERE.parent / "docs" / "proof.md")
 
 SECTIONS = {
     "throughput": "Throughput: a server that answers at once",
@@ -33,6 +33,7 @@ SECTIONS = {
     "profile_run": "Where the time goes",
     "bench_peers": "Peers on the same server",
     "soak": "Soak: mixed faults for a long time",
+    "store_scale": "The store: ten million results",
     "proof": "The proof: false claims, and what it takes to prove a gain",
 }
 """Name of the module that measured it (``measure``, ``render``) → heading."""
@@ -76,7 +77,10 @@ def write_pages() -> None:
 
 
 def _render(name: str, data: dict[str, Any]) -> str:
-    return str(import_module(name).render(data)).strip()
+    try:
+        return str(import_module(name).render(data)).strip()
+    except KeyError as missing:  # one section that was kept by an earlier version must not cost all the others
+        return f"*Kept in an earlier format, without {missing}: measure it again.*"
 
 
 def provenance(measured: dict[str, Any]) -> str:
