@@ -27,11 +27,16 @@ from common import environment, table
 from results import save
 from sqlalchemy import Connection, func, insert, select, text
 
+from sharpen.config.prompts import PromptTemplate
 from sharpen.executor.statistics import summarize
 from sharpen.storage import schema
+from sharpen.storage.cases import content_hash_of
+from sharpen.storage.copying import continue_numbers
 from sharpen.storage.history import note_history
+from sharpen.storage.prompts import save_prompt
 from sharpen.storage.results import read_results
 from sharpen.storage.store import Store
+from sharpen.storage.types import exact_json
 
 CASES, WORKFLOWS, TOGETHER = 1_000, 10, 20
 MADE = 500
@@ -39,6 +44,7 @@ MADE = 500
 REPEATS, LIMIT_MS = 25, 200
 _BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :cases - 1)"
+_PROMPTS = [PromptTemplate.model_validate([{"role": "user", "content": f"Sort it. {n}"}]) for n in range(200)]
 _RESULTS = text(
     f"""
     INSERT INTO results (run, case_id, repeat, status, output, finish_reason, score, execution_time, wait_time,
@@ -85,6 +91,7 @@ def fill(url: str, results: int) -> None:
                 print(f"{done * CASES:>12,} results  {time.perf_counter() - began:7.0f} s", file=sys.stderr, flush=True)
         if store.database.engine.dialect.name == "postgresql":  # which does so by itself, sooner or later
             with store.database.write() as connection:
+                continue_numbers(connection)
                 connection.execute(text("ANALYZE"))
 
 
@@ -93,29 +100,21 @@ def _prepare(store: Store) -> None:
     with store.database.write() as connection:
         if connection.execute(select(func.count()).select_from(schema.cases)).scalar_one():
             return
-        connection.execute(
-            insert(schema.cases),
-            [
-                {
+        cases = []
+        for flow in range(WORKFLOWS):
+            for i in range(CASES):
+                inputs = {"message": _MESSAGE.format(i, flow)}
+                case = {
                     "id": flow * CASES + i + 1,
-                    "content_hash": f"case-{10000 + i}:{flow:024x}",
                     "case_id": f"case-{10000 + i}",
-                    "vars": {
-                        "message": f"Message {i} of a customer of workflow {flow}: " + "please look at this. " * 8
-                    },
+                    "vars": inputs,
                     "expected": "billing",
                 }
-                for flow in range(WORKFLOWS)
-                for i in range(CASES)
-            ],
-        )
-        connection.execute(
-            insert(schema.prompts),
-            [
-                {"content_hash": f"{n:064x}", "messages": [{"role": "user", "content": f"Sort it. {n}"}]}
-                for n in range(200)
-            ],
-        )
+                hashed = content_hash_of(f"case-{10000 + i}", exact_json(inputs), exact_json("billing"))
+                cases.append(case | {"content_hash": hashed})
+        connection.execute(insert(schema.cases), cases)
+        for prompt in _PROMPTS:
+            save_prompt(connection, prompt)
 
 
 def _add_run(connection: Connection, number: int) -> None:
@@ -128,7 +127,7 @@ def _add_run(connection: Connection, number: int) -> None:
         "status": "completed", "started_at": started, "finished_at": started + timedelta(minutes=5),
         "total_tasks": CASES, "manifest": {"workflow_id": f"workflow-{flow}", "text": "x" * 3_000},
         "target": {"kind": "openai", "model": f"model-{day // 100}", "params": {"temperature": 0}}, "metadata": {},
-        "prompt_hash": f"{(day // 20) % 200:064x}", "dataset_hash": f"{flow:064x}",
+        "prompt_hash": _PROMPTS[(day // 20) % 200].content_hash, "dataset_hash": f"{flow:064x}",
     }  # fmt: skip
     run = connection.execute(schema.runs.insert().returning(schema.runs.c.id).values(values)).scalar_one()
     given = {"run": run, "cases": CASES, "failing": 40 + random.Random(number).randrange(30)}

@@ -82,7 +82,7 @@ def copy_store(source: Database, target: Database, told: Told = lambda _table, _
                 )
             found.append(CopiedTable(name=table.name, rows=wanted.rows, copied=copied, sha256=wanted.sha256))
     with target.write() as connection:
-        _continue_numbers(connection)
+        continue_numbers(connection)
         connection.execute(_set_revision(), {"revision": schema.REVISION})
     return Copied(source=source.name, target=target.name, resumed=resumed, tables=tuple(found))
 
@@ -144,7 +144,7 @@ def _digest(connection: Connection, table: Table) -> _Read:
     return _Read(number, digest.hexdigest())
 
 
-def _continue_numbers(connection: Connection) -> None:
+def continue_numbers(connection: Connection) -> None:
     """PostgreSQL's own counters go on behind the keys that came with the rows."""
     if connection.dialect.name != "postgresql":
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, exc, select
+from sqlalchemy import Connection, Row, Select, delete, exc, func, select
 
 from sharpen.errors import StoreError, UnknownNameError, VersionConflictError
 from sharpen.storage import schema
@@ -72,10 +72,11 @@ class StoredVersionRepository:
         actor: str | None = None,
     ) -> None:
         with self._database.write() as connection:
+            _one_at_a_time(connection, workflow_id)
             if version is not None:
                 _require_version(connection, workflow_id, version)
             here = (_ALIASES.workflow_id == workflow_id) & (_ALIASES.alias == alias)
-            current = connection.execute(select(_ALIASES.version).where(here).with_for_update()).scalar()
+            current = connection.execute(select(_ALIASES.version).where(here)).scalar()
             if expected_current is not None and (current or "") != expected_current:
                 raise VersionConflictError(moved_meanwhile(alias, workflow_id, expected_current, current))
             if current == version:
@@ -119,6 +120,16 @@ def _from_row(row: Row[Any]) -> PromptVersion:
     prompt = {**document.pop("prompt"), "messages": row.messages}
     columns = {name: row._mapping[name] for name in _IN_COLUMNS}
     return PromptVersion.model_validate({**document, **columns, "prompt": prompt})
+
+
+def _one_at_a_time(connection: Connection, workflow_id: str) -> None:
+    """Of two that move an alias at once the later one sees where it points then, also when it did not exist before.
+
+    On SQLite only one transaction writes at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        first = select(func.min(_VERSIONS.id)).where(_VERSIONS.workflow_id == workflow_id).scalar_subquery()
+        connection.execute(select(_VERSIONS.id).where(_VERSIONS.id == first).with_for_update())
 
 
 def _require_version(connection: Connection, workflow_id: str, version: str) -> None:

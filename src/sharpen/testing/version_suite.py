@@ -166,6 +166,24 @@ class VersionRepositoryContract:
         repository.set_alias("triage", "production", "1.0.0", expected_current="1.1.0")
         assert repository.get_alias("triage", "production") == "1.0.0"
 
+    def test_of_many_that_expect_an_alias_to_be_free_one_gets_it(self, repository: VersionRepository) -> None:
+        names = [f"1.0.{number}" for number in range(6)]
+        for name in names:
+            repository.add(make_version(name))
+
+        def take(name: str) -> bool:
+            try:
+                repository.set_alias("triage", "production", name, expected_current="")
+            except VersionConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(6) as pool:
+            taken = list(pool.map(take, names))
+        assert sum(taken) == 1
+        assert repository.get_alias("triage", "production") == names[taken.index(True)]
+        assert len(repository.alias_history("triage", "production")) == 1
+
     def test_many_threads_never_lose_or_repeat_a_version(self, repository: VersionRepository) -> None:
         manager = VersionManager(repository)
         with ThreadPoolExecutor(4) as pool:
