@@ -41,8 +41,9 @@ SHORT_GRID = (100, 150, 200, 300, 400, 600, 800)
 PLAIN = ("everything", "uniform", "halving", "race")
 INSTALLED = ("gepa", "gepa-small", "mipro", "copro")
 SLOW = ("capo",)
+CURVE = tuple(budget for budget in GRID if MAIN[0] <= budget <= MAIN[-1])
 CLOSE = ("halving", "race")
-"""Peers as quick as sharpen that come near it: at MAIN over as many seeds as it, for narrower intervals."""
+"""Peers as quick as sharpen that come near it: on the CURVE over as many seeds as it, for narrower intervals."""
 NULLS = ("null-sim", "null-dealt", "null-groups", "null-wording")
 NULL_BUDGET = 400
 """At which false claims are counted, sharpen's over many more seeds."""
@@ -116,7 +117,9 @@ def _recorded(tables: dict[str, Table]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--more-seeds", type=int, default=100, help=f"of sharpen and {', '.join(CLOSE)} at MAIN")
+    parser.add_argument(
+        "--more-seeds", type=int, default=100, help=f"of sharpen and {', '.join(CLOSE)}, {MAIN[0]} to {MAIN[-1]}"
+    )
     parser.add_argument("--null-seeds", type=int, default=100, help=f"of sharpen on null tasks at {NULL_BUDGET} calls")
     parser.add_argument("--peers", action="store_true", help="run the installed peers, too, where they were not yet")
     parser.add_argument("--only-page", action="store_true", help="write the page anew from what is kept")
@@ -130,7 +133,7 @@ def main() -> None:
             [
                 *rounds(PLAIN, GRID, seeds),
                 Round(PLAIN, ("demos",), MAIN, seeds),
-                Round(CLOSE, ("weak",), MAIN, options.more_seeds),
+                Round(CLOSE, ("weak",), CURVE, options.more_seeds),
             ],
             PEERS,
             options.searchbench,
@@ -147,10 +150,10 @@ def main() -> None:
             OURS.unlink(missing_ok=True)
             nulls = Round(("sharpen",), NULLS, (NULL_BUDGET,), options.null_seeds)
             parts = [*rounds(("sharpen",), GRID, seeds), nulls, Round(("sharpen",), ("demos",), MAIN, seeds)]
-            parts.append(Round(("sharpen",), ("weak",), MAIN, options.more_seeds))
+            parts.append(Round(("sharpen",), ("weak",), CURVE, options.more_seeds))
             if hasattr(import_module("search.ours"), "search_only"):
                 parts.append(Round(("sharpen-search",), ("weak",), GRID, seeds))
-                parts.append(Round(("sharpen-search",), ("weak",), MAIN, options.more_seeds))
+                parts.append(Round(("sharpen-search",), ("weak",), CURVE, options.more_seeds))
             run_rounds(parts, OURS, options.searchbench, options.processes)
     write_page(options.searchbench)
     print(f"{time.perf_counter() - started:.0f} s; {PAGE.relative_to(HERE.parent)}")

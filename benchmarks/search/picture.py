@@ -9,7 +9,7 @@ from itertools import pairwise
 
 WIDTH, HEIGHT = 860, 470
 LEFT, RIGHT, TOP, BOTTOM = 56, 236, 64, 52
-COLOURS = ("#4e79a7", "#b07aa1", "#59a14f", "#9c755f", "#76b7b2", "#edc948", "#bab0ac", "#ff9da7", "#8cd17d", "#499894")
+COLOURS = ("#4e79a7", "#b07aa1", "#59a14f", "#9c755f", "#76b7b2", "#edc948", "#bab0ac", "#2b3a55", "#8cd17d", "#499894")
 OURS = "#d1495b"
 FONT = "font-family='system-ui, sans-serif'"
 NEAR = 16
