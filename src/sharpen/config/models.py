@@ -178,7 +178,7 @@ class OptimizeConfig(PlanPart):
     engine: str = Field(
         default="race",
         min_length=1,
-        description="What searches: `race` (ours), `gepa` or `mipro` (extras `gepa`, `dspy`), or a class, `module:Class`.",
+        description="What searches: `race` (ours), `gepa` or `mipro` (extras `gepa`, `dspy`), or `module:Class`.",
     )
     strategies: tuple[str, ...] = Field(
         default=("auto",),
