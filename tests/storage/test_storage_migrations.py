@@ -17,13 +17,17 @@ from servers.postgres import PostgresServer
 from sharpen.config.models import Case
 from sharpen.errors import StoreError
 from sharpen.executor.models import TaskStatus
+from sharpen.experiments.outcomes import Refusal
 from sharpen.optimizer.models import Decision
 from sharpen.optimizer.ports import ProofKey
 from sharpen.storage import schema
 from sharpen.storage.engine import connect
+from sharpen.storage.experiments import AbRecord
 from sharpen.storage.migrate import Upgrade, config, ensure_current, revision_of, upgrade
 from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
+from sharpen.testing.experiment_suite import make_experiment
+from sharpen.testing.experiment_suite import make_outcome as make_experiment_outcome
 from sharpen.testing.holdout_suite import grant
 from sharpen.testing.storage_suite import make_outcome, make_result, make_run, record
 from sharpen.testing.version_suite import make_version
@@ -42,6 +46,11 @@ def fill(store: Store) -> None:
     store.searches.begin(SearchRecord(id="s1", workflow_id="triage", started_at=datetime.now(UTC)))
     store.searches.save_call("s1", 1, "?", {})
     store.holdout.open(ProofKey("s1", "triage"), ["k"], grant("k"))
+    store.experiments.define(make_experiment())
+    store.experiments.add("tone", [make_experiment_outcome("u1")])
+    store.experiments.note("tone", {Refusal.LATE: 1})
+    begun = datetime.now(UTC)
+    store.ab_tests.begin(AbRecord(id="t1", workflow_id="triage", started_at=begun, fingerprint="f", definition={}))
 
 
 def to_revision(url: str, revision: str) -> None:
