@@ -107,6 +107,7 @@ def test_what_is_no_variant_is_told(project: Cli, variants: list[str], message: 
 def test_wrong_options_are_told(project: Cli, options: list[str], message: str) -> None:
     found = project("ab", "plan.yaml", "-v", "A=plan", "-v", "B=good.md", *options)
     assert found.code == 2
+    assert "of 60" not in found.err  # nothing was called
     assert message in found.err
 
 

@@ -113,7 +113,7 @@ def run_test(
     off; nothing is paid twice.
     """
     from sharpen import wiring
-    from sharpen.cli import show, show_experiment
+    from sharpen.cli import show_experiment
     from sharpen.cli.watching import watching
     from sharpen.wiring.experimenting import AbOptions, Watchers
 
@@ -121,7 +121,7 @@ def run_test(
     if only_plan:
         _tell_plan(plan, overrides, options, changed, as_json)
         return
-    outputs = show.checked_outputs(output)
+    outputs = show_experiment.checked_outputs(output)
     with wiring.open_store(store, plan) as opened:
         with watching(quiet, log_format, log_level, otel) as watch:
             watchers = Watchers(
@@ -209,9 +209,9 @@ def show_status(
 ) -> None:
     """Show how an experiment stands, as often as you like. A verdict is kept, and moves the alias if asked to."""
     from sharpen import wiring
-    from sharpen.cli import show, show_experiment
+    from sharpen.cli import show_experiment
 
-    outputs = show.checked_outputs(output)
+    outputs = show_experiment.checked_outputs(output)
     with wiring.open_store(store) as opened:
         book = wiring.experiment_book(opened)
         if experiment is None:

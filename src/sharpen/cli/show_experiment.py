@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from sharpen.cli.streams import to_reader, to_stderr
+from sharpen.errors import UserError
 from sharpen.experiments.book import Receipt
 from sharpen.experiments.models import ExperimentReport
 from sharpen.experiments.planning import SamplePlan
@@ -16,7 +17,7 @@ from sharpen.reporting import experiment_console as terminal
 from sharpen.reporting.experiment_markdown import experiment_document
 from sharpen.reporting.json_document import dumps
 from sharpen.reporting.terminal import make_console
-from sharpen.reporting.writer import ExperimentOutput, write_output
+from sharpen.reporting.writer import ExperimentOutput, check_output_paths, write_output
 from sharpen.storage.experiments import AbRecord
 from sharpen.storage.store import Store
 from sharpen.telemetry.log_options import LogFormat
@@ -28,6 +29,17 @@ from sharpen.wiring.stores import store_option
 def looks(quiet: bool, log_format: LogFormat | None = None) -> Callable[[str], None] | None:
     """Who is told of every look: people who watch."""
     return None if quiet or log_format is LogFormat.JSON else to_stderr
+
+
+def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
+    """Refuse what cannot be written before anything is paid."""
+    check_output_paths(paths or ())
+    for path in paths or ():
+        if path.name.lower().endswith(".junit.xml"):
+            raise UserError(
+                f"cannot write {str(path)!r}: an experiment is no list of tests; expected .html, .json or .md"
+            )
+    return paths or ()
 
 
 @to_reader()
