@@ -13,7 +13,8 @@ from sharpen.cli.main import app
 from sharpen.errors import BudgetExhausted
 
 COMMANDS = (
-    "check", "compare", "decide", "init", "lint", "optimize", "recommend", "resume", "run", "runs", "schema", "versions",
+    "ab", "check", "compare", "decide", "history", "init", "lint", "optimize", "recommend", "resume", "run", "runs",
+    "schema", "store", "versions",
 )  # fmt: skip
 
 

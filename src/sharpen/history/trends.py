@@ -118,9 +118,7 @@ def trend_of(workflow_id: str, runs: Iterable[HistoryRun]) -> Trend:
         known = [run for run in whole if run.value(series) is not None]
         if len(known) >= FEWEST_RUNS:
             changes += _changes(series, known)
-    inputs = [
-        change for before, after in pairwise(whole) for change in input_changes(before, after)
-    ]
+    inputs = [change for before, after in pairwise(whole) for change in input_changes(before, after)]
     ordered = sorted(changes, key=lambda change: (change.at, list(Series).index(change.series)))
     return Trend(workflow_id=workflow_id, runs=every, changes=tuple(ordered), inputs=tuple(inputs))
 
