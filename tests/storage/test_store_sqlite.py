@@ -15,7 +15,14 @@ from sharpen.errors import ErrorKind
 from sharpen.executor.models import JudgeUsage, RunExecutionResult, RunStatus, TaskError, TaskResult, TaskStatus
 from sharpen.executor.statistics import summarize
 from sharpen.storage.store import Store
-from sharpen.testing.storage_suite import StoreContract, StoredVersionsContract, start_of
+from sharpen.testing.storage_suite import (
+    StoreContract,
+    StoredVersionsContract,
+    make_result,
+    make_run,
+    record,
+    start_of,
+)
 
 
 class TestSqliteStore(StoreContract):
@@ -126,3 +133,11 @@ def test_every_result_comes_back_exactly(shared_store: Store, run: RunExecutionR
     loaded = shared_store.runs.load_result(run.run_id)
     assert loaded == run
     assert repr(loaded.task_results) == repr(run.task_results)  # the types too: 0.0 is not 0, False not 0
+
+
+def test_an_absurd_number_of_tokens_keeps_no_run_from_ending(store_url: str) -> None:
+    run = make_run("r1", [make_result(name, total_tokens=2**62) for name in ("a", "b")])
+    with Store.open(store_url) as store:
+        record(store, run)
+        assert store.runs.load_result("r1") == run
+        assert store.history.of("triage")[0].total_tokens == 2**63 - 1

@@ -29,6 +29,8 @@ _HISTORY, _RUNS, _RESULTS = schema.history.c, schema.runs.c, schema.results.c
 _COMPLETED = tuple(status.value for status in TaskStatus if status.completed)
 _UNNAMED = {TaskStatus.FAILED.value: ErrorKind.ASSERTION.value}  # an assertion that says no is no error of its own
 _AT_ONCE = 5_000
+_LARGEST = 2**63 - 1
+"""Of the integers that both databases hold."""
 
 
 class HistoryRepository:
@@ -94,7 +96,7 @@ def note_history(connection: Connection, run: int) -> None:
         "completed_tasks": statistics.completed_tasks,
         "succeeded_tasks": statistics.succeeded_tasks,
         "mean_time": statistics.avg_execution_time if statistics.completed_tasks else None,
-        "total_tokens": statistics.total_tokens,
+        "total_tokens": min(statistics.total_tokens, _LARGEST),  # no absurd number may keep a run from ending
         "total_cost": statistics.total_cost,
         **_from_results(connection, run, statistics),
         **_of_target(row.target),
