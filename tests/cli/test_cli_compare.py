@@ -89,8 +89,25 @@ def test_repeats_show_coins_in_the_report_of_a_run_and_in_comparisons(cli: Cli) 
     found = cli("compare", first, second, "--json").json
     assert (found["flaky"], found["fixed"], found["broken"]) == (["case-01", "case-04"], [], [])
     assert found["metrics"][0]["test"] == "sign-flip test on cases (exact)"
-    assert "what differs is chance" in found["notes"][0]
+    assert "what differs is chance, or was changed where sharpen does not see it" in found["notes"][0]
     assert "Flakiness of the second run" in cli("compare", first, second).out
+
+
+def test_a_case_that_one_side_asked_only_once_may_be_a_coin_however_often_the_other_did(cli: Cli) -> None:
+    cli.plan(cases=8, target=right_model(), execution={"cache": False})
+    often = run(cli, "--set", "execution.repeats=4")
+    once = run(cli, *ONE_ANSWER)
+    for pair in ((often, once), (once, often)):
+        notes = cli("compare", *pair, "--json").json["notes"]
+        assert sum("called fixed or broken were asked only once in one of the runs" in note for note in notes) == 1
+    again = run(cli, "--set", "execution.repeats=4", *ONE_ANSWER)
+    assert not any("asked only once" in note for note in cli("compare", often, again, "--json").json["notes"])
+
+
+def test_a_run_that_is_compared_with_itself_is_told_so(cli: Cli) -> None:
+    cli.plan(cases=8, target=right_model(), execution={"cache": False})
+    only = run(cli)
+    assert f"name {only}" in cli("compare", only, only[:-2], "--json").json["notes"][0]
 
 
 def test_runs_of_the_same_prompt_show_coins_where_each_case_was_asked_once(cli: Cli) -> None:
@@ -124,7 +141,7 @@ def test_one_answer_each_is_said_to_be_little(cli: Cli) -> None:
     cli.plan(cases=8, target=wrong_model())
     first = run(cli)
     found = cli("compare", first, run(cli, *ONE_ANSWER), "--json").json
-    assert any("may be a coin" in note for note in found["notes"])
+    assert any("asked only once in one of the runs" in note for note in found["notes"])
 
 
 def test_groups_count_once_and_a_data_set_that_is_gone_is_said(cli: Cli) -> None:

@@ -152,7 +152,7 @@ def test_an_unknown_price_is_never_nothing() -> None:
     cost = metrics(pairs)[MetricName.COST]
     assert (cost.after, cost.change, cost.p_value, cost.verdict) == (None, None, None, "not tested")
     assert cost.before == pytest.approx(0.01)
-    assert cost.note == "unknown: 1 cases of the second run without a known price"
+    assert cost.note == "unknown: 1 case of the second run without a known price"
     free = metrics([(tally("c", [True], cost=0.0), tally("c", [True], cost=0.0))] * 20)[MetricName.COST]
     assert (free.before, free.after, free.p_value, free.note) == (0.0, 0.0, None, "free in both runs")
 

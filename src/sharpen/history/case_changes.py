@@ -23,15 +23,20 @@ class CaseChanges:
         self._found: list[CaseChange] = []
         self._single = 0
 
-    def add(self, before: CaseTally, after: CaseTally, elsewhere: CaseTally | None = None) -> None:
-        """One case that ran in both runs. ``elsewhere``: in other runs of one of the two prompts, if it flips there."""
+    def add(
+        self, before: CaseTally, after: CaseTally, elsewhere: CaseTally | None = None, *, once: bool = False
+    ) -> None:
+        """One case that ran in both runs. ``elsewhere``: in other runs of one of the two prompts, if it flips there.
+
+        ``once``: of one of the two prompts no more than one answer is known.
+        """
         kind = _kind(before, after)
         flips = elsewhere is not None and elsewhere.mixed
         if kind is None:
             return
         if flips:
             kind = ChangeKind.FLAKY
-        self._single += kind in (ChangeKind.FIXED, ChangeKind.BROKEN) and before.runs == after.runs == 1
+        self._single += once and kind in (ChangeKind.FIXED, ChangeKind.BROKEN)
         testable = kind is ChangeKind.FLAKY and before.runs > 1 and after.runs > 1
         self._found.append(
             CaseChange(
@@ -46,7 +51,7 @@ class CaseChanges:
 
     @property
     def single_flips(self) -> int:
-        """Cases called fixed or broken on one answer in each run."""
+        """Cases called fixed or broken that were asked only once with one of the two prompts."""
         return self._single
 
     def found(self) -> tuple[CaseChange, ...]:

@@ -20,12 +20,16 @@ from sharpen.history.models import (
     ComparedRun,
     Comparison,
     DataSetMatch,
-    Flakiness,
     MetricChange,
     MetricName,
     RunDifference,
 )
 from sharpen.history.paired import PairedColumns, PairedFold
+
+_NOTHING_DIFFERS = (
+    "Prompt, model, parameters and cases are the same in both runs: what differs is chance, or was changed where "
+    "sharpen does not see it, such as the model behind its name."
+)
 
 
 class ComparisonFold:
@@ -48,7 +52,8 @@ class ComparisonFold:
         """One case. ``elsewhere``: for each side what all runs with its prompt, model and cases found, if several."""
         flipping = next((tally for tally in elsewhere if tally is not None and tally.mixed), None)
         self._pairs.add(before, after, group)
-        self._changes.add(before, after, flipping)
+        once = any((pooled or own).runs == 1 for own, pooled in zip((before, after), elsewhere, strict=True))
+        self._changes.add(before, after, flipping, once=once)
         for fold, own, pooled in zip(self._steady, (before, after), elsewhere, strict=True):
             fold.add(pooled or own)
         self.paired += 1
@@ -78,19 +83,18 @@ class ComparisonFold:
             flakiness_first=steady[0],
             flakiness_second=steady[1],
             prompt_diff=prompt_diff,
-            notes=(*notes, *self._notes(columns, differences, steady, pools), *_about_latency(metrics)),
+            notes=(*notes, *self._notes(columns, differences, pools), *_about_latency(metrics)),
         )
 
     def _notes(
         self,
         columns: PairedColumns,
         differences: Sequence[RunDifference],
-        steady: Sequence[Flakiness | None],
         pools: Sequence[Sequence[str]],
     ) -> list[str]:
         notes = []
         if not differences:
-            notes.append("Prompt, model, parameters and cases are the same in both runs: what differs is chance.")
+            notes.append(_NOTHING_DIFFERS)
         for name, number in zip(("first", "second"), columns.cached, strict=True):
             if number:
                 notes.append(
@@ -111,10 +115,12 @@ class ComparisonFold:
                 "Flaky cases are also known from other runs with the same prompt, model and cases: "
                 f"{', '.join(pooled)}."
             )
-        elif self._changes.single_flips and steady == (None, None):
+        if number := self._changes.single_flips:
+            cases = "1 case that is called fixed or broken was" if number == 1 else f"{number:,} cases that are called "
+            cases += "" if number == 1 else "fixed or broken were"
             notes.append(
-                "Each case was asked once in each run: a case called fixed or broken may be a coin that fell the other "
-                "way. `--set execution.repeats=5` shows which ones are."
+                f"{cases} asked only once in one of the runs, and may be coins that fell the other way. "
+                "`--set execution.repeats=5` shows which ones are."
             )
         return notes
 

@@ -120,7 +120,10 @@ def _cost_change(columns: PairedColumns, alpha: float, seed: int) -> MetricChang
     """An unknown price is not 0: with one of them the comparison is unknown."""
     sides = [name for name, number in zip(("first", "second"), columns.unpriced, strict=True) if number]
     if sides:
-        number = " and ".join(f"{columns.unpriced[side == 'second']:,} cases of the {side} run" for side in sides)
+        counts = [(columns.unpriced[side == "second"], side) for side in sides]
+        number = " and ".join(
+            f"{count:,} {'case' if count == 1 else 'cases'} of the {side} run" for count, side in counts
+        )
         known = [
             float(values[~np.isnan(values)].mean()) if not number_unknown and not np.isnan(values).all() else None
             for values, number_unknown in zip(columns.cost, columns.unpriced, strict=True)

@@ -38,6 +38,8 @@ def compare_runs(first: str, second: str, store: Store, alpha: float = 0.05, see
     readers = CaseTallies(store.database, old.run_id), CaseTallies(store.database, new.run_id)
     pools = _pool(old, store), _pool(new, store)
     groups, notes = _groups((new, old))
+    if old.run_id == new.run_id:
+        notes.append(f"Both sides are the same run: {first!r} and {second!r} name {old.run_id}.")
     fold = ComparisonFold(alpha, seed)
     changed, unfinished = _Some(), _Some()
     for before, after, elsewhere in _pairs(readers, pools, store):
