@@ -8,11 +8,12 @@ touched: versions and aliases with their history, the ledger of held-out cases, 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, and_, delete, exists, func, or_, select, text, type_coerce, update
+from sqlalchemy import Connection, Table, Text, and_, delete, exists, func, or_, select, text, type_coerce, update
 
 from sharpen.executor.models import Record, RunStatus
 from sharpen.storage import schema
@@ -170,23 +171,39 @@ def _newest(connection: Connection, workflows: Collection[str], keep: int) -> se
     return found
 
 
-def _drop_contents(database: Database, runs: Iterable[int]) -> set[int]:
-    """Drop the results and the links to the cases of these runs; the cases' keys."""
+def _drop_contents(database: Database, runs: Sequence[int]) -> set[int]:
+    """Drop the results and the links to the cases of these runs; the cases' keys.
+
+    So many rows in one transaction that it is short, and that neighbours in the indices go together.
+    """
     cases: set[int] = set()
-    for run in runs:
-        for table, columns in ((schema.results, _RESULTS), (schema.run_cases, _LINKS)):
-            more = True
-            while more:
-                with database.write(quick=True) as connection:
-                    ids = select(columns.case_id).where(columns.run == run).order_by(columns.case_id)
-                    behind = connection.execute(ids.offset(_ROWS).limit(1)).scalar()
-                    some = and_(columns.run == run, *(() if behind is None else (columns.case_id < behind,)))
-                    if table is schema.run_cases:
-                        used = select(_LINKS.case).where(some, _LINKS.case.is_not(None))
-                        cases |= set(connection.execute(used).scalars())
-                    connection.execute(delete(table).where(some))
-                    more = behind is not None
+    waiting = deque((run, table) for run in runs for table in (schema.results, schema.run_cases))
+    while waiting:
+        left = _ROWS
+        with database.write(quick=True) as connection:
+            while waiting and left > 0:
+                run, table = waiting.popleft()
+                dropped, more = _drop_some(connection, run, table, left, cases)
+                left -= dropped
+                if more:
+                    waiting.appendleft((run, table))
     return cases
+
+
+def _drop_some(connection: Connection, run: int, table: Table, most: int, cases: set[int]) -> tuple[int, bool]:
+    """Drop up to so many rows of a run, repeats of one case together. How many, and whether there are more."""
+    here = table.c.run == run
+    ids = select(table.c.case_id).where(here).order_by(table.c.case_id)
+    behind = connection.execute(ids.offset(most).limit(1)).scalar()
+    first = connection.execute(ids.limit(1)).scalar()
+    some = (
+        here
+        if behind is None
+        else and_(here, table.c.case_id < behind if behind != first else table.c.case_id == first)
+    )
+    if table is schema.run_cases:
+        cases |= set(connection.execute(select(_LINKS.case).where(some, _LINKS.case.is_not(None))).scalars())
+    return max(1, connection.execute(delete(table).where(some)).rowcount), behind is not None
 
 
 def _drop_unused(database: Database, cases: Iterable[int]) -> int:
