@@ -87,6 +87,30 @@ def test_a_drop_says_why() -> None:
     assert str(race.drops[0]) == "after 4 cases: passed 0; the last to stay 4, the leader 4"
 
 
+@pytest.mark.parametrize(
+    ("kept", "gone", "why"),
+    [
+        ({"credit": 1.0}, {"credit": 0.0, "passed": 0.0}, "2 and had more answers of the right form"),
+        ({"bonus": 0.5}, {"bonus": 0.0}, "2 and saved more"),
+        ({"price": 1.0}, {"price": 9.0}, "2 and took fewer tokens"),
+        ({}, {}, "2 and came before it"),
+    ],
+)
+def test_a_drop_says_what_told_equal_passes_apart(kept: dict[str, float], gone: dict[str, float], why: str) -> None:
+    passed = gone.pop("passed", 1.0)  # without a pass only the form speaks
+    race = Race(CASES[:2], ["kept", "gone"])
+    assert race.next() is not None
+    for name, told in (("kept", kept), ("gone", gone)):
+        for case in CASES[:2]:
+            race.tell(name, case, passed, **told)
+    assert race.next() is None
+    expected = why.replace("2 and", f"{2 * passed:g} and")
+    assert (
+        str(race.drops[0])
+        == f"after 2 cases: passed {2 * passed:g}; the last to stay {expected}, the leader {2 * passed:g}"
+    )
+
+
 def test_equal_contenders_are_ranked_by_price_then_by_who_came_first() -> None:
     race = Race(CASES, ["dear", "cheap", "late"], 3)
     heat = race.next()

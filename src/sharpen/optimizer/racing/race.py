@@ -38,18 +38,22 @@ class Heat:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Why a contender left: what it had passed of ``cases``, and what the last one that stayed and the leader had."""
+    """Why a contender left: what it had passed of ``cases``, and what the last one that stayed and the leader had.
+
+    ``edge``: what the last one to stay had over it that passes do not show; empty when they do.
+    """
 
     contender: str
     cases: int
     passed: float
     last_kept: float
     leader: float
+    edge: str = ""
 
     def __str__(self) -> str:
-        tie = " and came before it" if self.passed == self.last_kept else ""
+        edge = f" and {self.edge}" if self.edge else ""
         cases = "1 case" if self.cases == 1 else f"{self.cases} cases"
-        others = f"the last to stay {self.last_kept:g}{tie}, the leader {self.leader:g}"
+        others = f"the last to stay {self.last_kept:g}{edge}, the leader {self.leader:g}"
         return f"after {cases}: passed {self.passed:g}; {others}"
 
 
@@ -144,7 +148,7 @@ class Race:
     def tell(
         self, name: str, case: str, passed: float, credit: float = 0.0, price: float = 0.0, bonus: float = 0.0
     ) -> None:
-        """How one case ended: ``passed`` and ``credit`` (for the right form) from 0 to 1, ``price`` in any one unit.
+        """How one case ended: ``passed`` and ``credit`` (for the right form) from 0 to 1, ``price`` in tokens.
 
         ``bonus``: what else speaks for the contender, in passes (below 0: against it); see ``optimizer.objective``.
         """
@@ -172,11 +176,25 @@ class Race:
         ranked = sorted(self._racing, key=self.rank)
         stay = stays(len(ranked))
         self._racing, gone = ranked[:stay], ranked[stay:]
-        last, leader = self.passed(self._racing[-1]), self.passed(self._racing[0])
-        self.drops += [Drop(name, self._seen, self.passed(name), last, leader) for name in gone]
+        last, leader = self._racing[-1], self.passed(self._racing[0])
+        passed = self.passed(last)
+        self.drops += [
+            Drop(each, self._seen, self.passed(each), passed, leader, self._edge(last, each)) for each in gone
+        ]
+
+    def _edge(self, kept: str, gone: str) -> str:
+        """Why ``kept`` ranks before ``gone`` although it passed no more."""
+        if self.passed(kept) > self.passed(gone):
+            return ""
+        (kept_merit, kept_price, _), (gone_merit, gone_price, _) = self.rank(kept), self.rank(gone)
+        if kept_merit < gone_merit:
+            return "saved more" if self._bonus(kept) > self._bonus(gone) else "had more answers of the right form"
+        return "took fewer tokens" if kept_price < gone_price else "came before it"
+
+    def _bonus(self, name: str) -> float:
+        return math.fsum(self._records[name].bonus.get(case, 0.0) for case in self.seen)
 
     def _merit(self, name: str) -> float:
         record = self._records[name]
         credit = math.fsum(record.credit.get(case, 0.0) for case in self.seen)
-        bonus = math.fsum(record.bonus.get(case, 0.0) for case in self.seen)
-        return merit(self.passed(name), credit, self._seen) + bonus / max(1, self._seen)
+        return merit(self.passed(name), credit, self._seen) + self._bonus(name) / max(1, self._seen)
