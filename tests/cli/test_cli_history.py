@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from cli_kit import Cli
 
-from sharpen.history.trends import Trend
+from sharpen.executor.models import RunStatus
+from sharpen.history.trends import HistoryRun, Trend, trend_of
 from sharpen.optimizer.models import Metrics
+from sharpen.reporting.console_history import buckets, columns_of, print_history, spark
+from sharpen.reporting.terminal import make_console
 from sharpen.testing.version_suite import make_prompt
 from sharpen.versions.version_manager import VersionManager
 from sharpen.wiring import open_store
@@ -64,7 +69,7 @@ def test_json_is_the_whole_history(lived: Cli) -> None:
     assert Trend.model_validate(found).workflow_id == "triage"
     assert len(lived("history", "-n", "5", "--json").json["history"]["runs"]) == 5
     assert lived("history", "--since", "2100-01-01", "--json").json["history"]["runs"] == []
-    assert "No run of triage has ended" in lived("history", "--since", "2100-01-01").out
+    assert "No run of triage has ended since then." in lived("history", "--since", "2100-01-01").out
 
 
 def test_reports_are_written(lived: Cli) -> None:
@@ -96,9 +101,6 @@ def test_an_empty_page(cli: Cli) -> None:
 
 def test_plain_terminals_get_plain_charts(lived: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    from sharpen.reporting.console_history import buckets, columns_of, print_history, spark
-    from sharpen.reporting.terminal import make_console
-
     assert columns_of([0.0, 0.5, 1.0, None], 2, unicode=False) == ["  # ", " ## "]
     assert spark([1.0, None, 3.0]) == "▁ █"
     assert spark([2.0, 2.0]) == "▄▄"
@@ -109,6 +111,48 @@ def test_plain_terminals_get_plain_charts(lived: Cli, monkeypatch: pytest.Monkey
     with (lived.directory / "ascii.txt").open("w", encoding="ascii") as file:
         print_history(make_console(file=file, width=80), trend)
     assert "- Success rate" in Path(lived.directory / "ascii.txt").read_text("ascii")
+
+
+def long_history() -> Trend:
+    """90 runs of two models, with latencies that are wide to write; 3 in 1,000 tokens fewer in the second half."""
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    runs = [
+        HistoryRun(
+            run_id=f"run-{day:02}",
+            started_at=start + timedelta(days=day),
+            status=RunStatus.COMPLETED,
+            cases=2000,
+            passed=1234,
+            p95_latency_ms=950.0 if day % 2 else 31_555.0,
+            tokens_per_request=1000.0 if day < 60 else 997.0,
+            cost_per_request=0.00062 if day % 2 else 0.0014,
+            errors={"assertion": 766},
+            model="small" if day < 60 else "a-model-with-a-long-name",
+        )
+        for day in range(90)
+    ]
+    return trend_of("triage", runs)
+
+
+def shown_at(width: int) -> str:
+    console = make_console(file=StringIO(), width=width)
+    print_history(console, long_history())
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_no_figure_is_cut_off_where_the_terminal_is_narrow() -> None:
+    for width in (60, 80, 120):
+        text = shown_at(width)
+        assert all(len(line.rstrip()) <= width for line in text.splitlines())
+        assert "950 ms to 31.6 s" in text
+        assert "$0.00062 to $0.0014" in text
+        assert "45,960" in text  # of the table's last column, too
+    assert " since " not in shown_at(60)
+
+
+def test_a_small_change_has_a_size() -> None:
+    assert "Tokens per request 1,000 → 997 (−0.30%)" in shown_at(80)
 
 
 def test_a_run_is_held_against_the_version_that_was_accepted(cli: Cli) -> None:

@@ -195,16 +195,41 @@ def front(
     if len(best) > 1:
         path = " ".join(f"{scale(figure)},{up(rate)}" for figure, rate in best)
         parts.append(f'<polyline class="front" points="{path}"/>')
-    for name, rate, figure, on in sorted(points, key=lambda point: point[3]):
+    for _, rate, figure, on in sorted(points, key=lambda point: point[3]):
         x, y = scale(figure), up(rate)
         parts.append(f'<circle class="dot {"next" if on else "other"}" cx="{x}" cy="{y}" r="{5 if on else 3}"/>')
-        if on:
-            parts.append(_text(x, y + 17, name, "value", "end" if x > WIDTH - 40 else "middle"))
+    parts += _names([(name, scale(figure), up(rate)) for name, rate, figure, on in points if on], base - 2)
     rate, figure = baseline
     parts.append(f'<circle class="dot base" cx="{scale(figure)}" cy="{up(rate)}" r="5"/>')
     words = "; ".join(f"{name}: {fig.percent(rate)} at {show(figure)}" for name, rate, figure, on in points if on)
     words = f"baseline: {fig.percent(baseline[0])} at {show(baseline[1])}; on the front {words or 'nobody'}"
     return _svg(f"Pass rate against {what}", words, base + 24, parts)
+
+
+def _names(dots: Sequence[tuple[str, float, float]], lowest: float) -> list[str]:
+    """The names of ``(name, x, y)`` near their dots, none on another's: below, above, or further off with a line.
+
+    ``lowest``: where writing ends, at the axis.
+    """
+    parts: list[str] = []
+    taken = [(x, y + 4, 5.0) for _, x, y in dots]  # middle, baseline and half the width of what nothing may cover
+    for name, x, y in sorted(dots, key=lambda dot: dot[1:]):
+        half = 3.6 * len(name) + 2
+        middle = min(max(x, 34 + half), WIDTH - half)
+        lines = [y + 17, y - 9, *(y + side * (17 + 13 * far) for far in range(1, 10) for side in (1, -1))]
+        free = [
+            line
+            for line in lines
+            if 10 <= line <= lowest
+            and all(abs(line - other) >= 12 or abs(middle - at) >= half + width for at, other, width in taken)
+        ]
+        line = next(iter(free), min(lowest, y + 17))
+        taken.append((middle, line, half))
+        if line not in lines[:2]:
+            end = line - 10 if line > y else line + 3
+            parts.append(f'<line class="track" x1="{x}" x2="{round(middle, 1)}" y1="{y}" y2="{round(end, 1)}"/>')
+        parts.append(_text(round(middle, 1), round(line, 1), name, "value", "middle"))
+    return parts
 
 
 def _stairs(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -259,9 +284,9 @@ def trend(
     for start, end, mean in levels:
         y = up(mean)
         parts.append(f'<line class="range base" x1="{scale(start - 0.4)}" x2="{scale(end - 0.6)}" y1="{y}" y2="{y}"/>')
-    size = 3.5 if len(values) <= 60 else 2
+    size, dense = (3.5, "") if len(values) <= 60 else (2, " dense")  # rims of many would cover each other
     parts += [
-        f'<circle class="dot next" cx="{scale(place)}" cy="{up(value)}" r="{size:g}"/>'
+        f'<circle class="dot next{dense}" cx="{scale(place)}" cy="{up(value)}" r="{size:g}"/>'
         for place, value in enumerate(values)
         if value is not None
     ]

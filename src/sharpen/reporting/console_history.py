@@ -12,15 +12,17 @@ from sharpen.reporting.terminal import is_unicode, print_indented, print_line, s
 
 HEIGHT = 6
 """Lines of the success chart; each holds eight steps."""
+NARROW = 70
+"""Of fewer columns the table of prompts keeps what matters most."""
 _STEPS = " ▁▂▃▄▅▆▇█"
 _PLAIN_STEPS = "  .:-=+*#"
 _LABEL = 20
 
 
 def print_history(console: Console, trend: Trend) -> None:
-    """The whole history. An empty one says so."""
+    """The whole history. An empty one says so: of a workflow that is known, it begins too late."""
     if not trend.runs:
-        console.print(styled(console, f"No run of {trend.workflow_id} has ended yet.", "dim"))
+        console.print(styled(console, f"No run of {trend.workflow_id} has ended since then.", "dim"))
         return
     console.print(styled(console, f"{trend.workflow_id}: {trend_rows.summary(trend)}", "bold"))
     console.print()
@@ -35,14 +37,17 @@ def print_history(console: Console, trend: Trend) -> None:
         print_line(console, text.causes, indent=4)
     if trend.changes:
         console.print()
-    rows = trend_rows.stretches(trend)
-    columns = trend_rows.COLUMNS
-    print_indented(console, table(console, columns, rows, numbers=trend_rows.NUMBERS, flexible=columns[-1]))
+    columns = trend_rows.COLUMNS if console.width >= NARROW else ("prompt", "runs", "success", "not passed")
+    kept = [trend_rows.COLUMNS.index(name) for name in columns]
+    rows = [[row[place] for place in kept] for row in trend_rows.stretches(trend)]
+    print_indented(console, table(console, columns, rows, numbers=trend_rows.NUMBERS))
 
 
 def _print_chart(console: Console, trend: Trend) -> None:
     """Success as columns of 0 to 100 %, the other figures as one line each, prompts and changes below."""
-    room = max(10, console.width - _LABEL - 14)
+    spans = _spans(trend)
+    widest = max((len(span) + 2 for span in spans.values()), default=0)  # cut off, a figure would be another one
+    room = max(4, console.width - _LABEL - widest)
     groups = buckets(len(trend.runs), room)
     rates = _means(trend, Series.SUCCESS, groups)
     for row, text in enumerate(columns_of(rates, HEIGHT, unicode=is_unicode(console))):
@@ -56,16 +61,23 @@ def _print_chart(console: Console, trend: Trend) -> None:
         console.print(styled(console, f"{'':{_LABEL}}{under.rstrip()}", "bold"), no_wrap=True, overflow="crop")
     prompts = f"{'prompt ':>{_LABEL}}{_prompts(trend, groups)}"
     console.print(styled(console, prompts, "dim"), no_wrap=True, overflow="crop")
+    for series, span in spans.items():
+        line = spark(_means(trend, series, groups), unicode=is_unicode(console))
+        text = f"{trend_rows.NAMES[series]:>{_LABEL - 2}}  {line}"
+        console.print(styled(console, f"{text}  {span}"), no_wrap=True, overflow="crop")
+    console.print()
+
+
+def _spans(trend: Trend) -> dict[Series, str]:
+    """From where to where each figure goes that is drawn as one line."""
+    found = {}
     for series in (Series.P95, Series.TOKENS, Series.COST):
         known = trend.totals(series)
         if not known or (series is Series.COST and not any(known)):
             continue
-        line = spark(_means(trend, series, groups), unicode=is_unicode(console))
         low, high = trend_rows.shown(series, min(known)), trend_rows.shown(series, max(known))
-        span = low if low == high else f"{low} to {high}"
-        text = f"{trend_rows.NAMES[series]:>{_LABEL - 2}}  {line}"
-        console.print(styled(console, f"{text}  {span}"), no_wrap=True, overflow="crop")
-    console.print()
+        found[series] = low if low == high else f"{low} to {high}"
+    return found
 
 
 def buckets(number: int, room: int) -> list[range]:

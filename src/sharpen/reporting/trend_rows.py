@@ -130,4 +130,7 @@ def _kinds(runs: Sequence[HistoryRun]) -> str:
 
 
 def _relative(change: ChangePoint) -> str:
-    return f"{fig.signed(100 * (change.after / change.before - 1), 0)}%" if change.before else "from nothing"
+    if not change.before:
+        return "from nothing"
+    percent = 100 * (change.after / change.before - 1)
+    return f"{fig.signed(percent, 0 if abs(percent) >= 1 else 2)}%"
