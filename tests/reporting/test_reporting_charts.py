@@ -1,5 +1,8 @@
 """The picture of all candidates: pass rate against tokens."""
 
+import itertools
+import re
+
 from sharpen.reporting import charts
 
 
@@ -11,6 +14,16 @@ def test_the_front_names_who_stands_on_it_and_says_so_in_words():
     assert ">c01<" in svg
     assert "c03" not in svg
     assert "baseline: 30.0% at 30 tokens; on the front c01: 90.0% at 75 tokens; c02: 95.0% at 160 tokens" in svg
+
+
+def test_names_of_neighbours_on_the_front_do_not_cover_each_other():
+    near = [(f"c{number:02d}", 0.55 + number / 1000, 31.0 + number / 10, True) for number in range(6)]
+    svg = charts.front([*near, ("c99", 0.56, 150.0, True)], (0.36, 24.0))
+    written = re.findall(r'<text class="value" x="([\d.]+)" y="([\d.]+)"[^>]*>c\d\d<', svg)
+    places = [(float(x), float(y)) for x, y in written]
+    assert len(places) == 7
+    assert all(abs(a[1] - b[1]) >= 12 or abs(a[0] - b[0]) >= 25 for a, b in itertools.combinations(places, 2))
+    assert all(10 <= y <= 150 and x < charts.WIDTH - 10 for x, y in places)
 
 
 def test_a_front_of_one_and_of_none_is_drawn_too():

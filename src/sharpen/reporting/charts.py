@@ -195,24 +195,26 @@ def front(
     if len(best) > 1:
         path = " ".join(f"{scale(figure)},{up(rate)}" for figure, rate in best)
         parts.append(f'<polyline class="front" points="{path}"/>')
+    seed = (scale(baseline[1]), up(baseline[0]))
     for _, rate, figure, on in sorted(points, key=lambda point: point[3]):
         x, y = scale(figure), up(rate)
         parts.append(f'<circle class="dot {"next" if on else "other"}" cx="{x}" cy="{y}" r="{5 if on else 3}"/>')
-    parts += _names([(name, scale(figure), up(rate)) for name, rate, figure, on in points if on], base - 2)
-    rate, figure = baseline
-    parts.append(f'<circle class="dot base" cx="{scale(figure)}" cy="{up(rate)}" r="5"/>')
+    parts += _names([(name, scale(figure), up(rate)) for name, rate, figure, on in points if on], seed, base - 2)
+    parts.append(f'<circle class="dot base" cx="{seed[0]}" cy="{seed[1]}" r="5"/>')
     words = "; ".join(f"{name}: {fig.percent(rate)} at {show(figure)}" for name, rate, figure, on in points if on)
     words = f"baseline: {fig.percent(baseline[0])} at {show(baseline[1])}; on the front {words or 'nobody'}"
     return _svg(f"Pass rate against {what}", words, base + 24, parts)
 
 
-def _names(dots: Sequence[tuple[str, float, float]], lowest: float) -> list[str]:
+def _names(dots: Sequence[tuple[str, float, float]], seed: tuple[float, float], lowest: float) -> list[str]:
     """The names of ``(name, x, y)`` near their dots, none on another's: below, above, or further off with a line.
 
-    ``lowest``: where writing ends, at the axis.
+    ``seed``: where the first prompt's dot is; ``lowest``: where writing ends, at the axis.
     """
     parts: list[str] = []
-    taken = [(x, y + 4, 5.0) for _, x, y in dots]  # middle, baseline and half the width of what nothing may cover
+    taken = [
+        (x, y + 4, 5.0) for x, y in (seed, *(dot[1:] for dot in dots))
+    ]  # middle, baseline and half the width of what nothing may cover
     for name, x, y in sorted(dots, key=lambda dot: dot[1:]):
         half = 3.6 * len(name) + 2
         middle = min(max(x, 34 + half), WIDTH - half)
