@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,50 @@ def test_an_export_leaves_what_is_there_alone(optimized: Cli) -> None:
     assert refused.code == 2
     assert "2.0.0.md' exists and is not what the store holds" in refused.err
     assert "precisely one" in edited.read_text("utf-8")
+
+
+def test_a_file_that_says_the_same_in_another_form_is_left_alone(optimized: Cli) -> None:
+    optimized("versions", "export", "prompts")
+    file = optimized.directory / "prompts" / "routing" / "2.0.0.md"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n") + b"\r\n\r\n")
+    before = file.read_bytes()
+    again = optimized("versions", "export", "prompts", "--json")
+    assert (again.code, again.json["written"], file.read_bytes()) == (0, [], before)
+    (file.with_suffix(".json")).unlink()
+    assert "2.0.0.md' exists and is not what the store holds" in optimized("versions", "export", "prompts").err
+    file.unlink()
+    assert len(optimized("versions", "export", "prompts", "--json").json["written"]) == 2
+
+
+def test_names_and_messages_that_are_no_text(cli: Cli) -> None:
+    (cli.directory / "prompt.md").write_text("Sort {{ message }}.", "utf-8")
+    for given in (("-w", "a\udcff"), ("-w", "a", "-m", "\udcff")):
+        refused = cli("versions", "create", "prompt.md", *given)
+        assert (refused.code, "which is no Unicode text; expected UTF-8" in refused.err) == (2, True)
+
+
+def test_what_versions_print_moves_no_cursor(cli: Cli) -> None:
+    (cli.directory / "prompt.md").write_text("\x1b[2JSort {{ message }}.", "utf-8")
+    why = "because \x1b[31mred " + "of a long story " * 9
+    shown = [cli("versions", "create", "prompt.md", "-w", "a\x1b[1m", "-m", why).out]
+    (cli.directory / "prompt.md").write_text("\x1b[2JSort {{ message }} well.", "utf-8")
+    shown += [cli("versions", "create", "prompt.md").out, cli("versions", "diff", "1.0.0", "1.0.1").out]
+    shown += [cli("versions", "show", "1.0.0").out, cli("versions", "tag", "1.0.0", "production").out]
+    assert not any("\x1b" in text for text in shown)
+    assert "of a long story of a long story" in shown[3]  # the whole message, which the table cuts
+    assert cli("versions", "show", "1.0.0", "--format", "prompt").out == "\x1b[2JSort {{ message }}.\n"
+
+
+@pytest.mark.parametrize("document", ["{}", '{"prompt": 1}', "[]", "null", "{"])
+def test_a_record_that_is_none_any_more_is_named(cli: Cli, document: str) -> None:
+    (cli.directory / "prompt.md").write_text("Sort {{ message }}.", "utf-8")
+    cli("versions", "create", "prompt.md", "-w", "routing")
+    with closing(sqlite3.connect(cli.directory / ".sharpen" / "sharpen.db")) as file, file:
+        file.execute("UPDATE versions SET document = ?", (document,))
+    for command in (("versions", "show"), ("versions", "export", "out")):
+        refused = cli(*command, "--json")
+        assert (refused.code, refused.json["error"]["type"]) == (2, "StoreError")
+    assert "routing 1.0.0" in cli("store", "check").out
 
 
 def test_a_reviewed_edit_becomes_a_new_version(optimized: Cli) -> None:

@@ -150,3 +150,22 @@ def test_directories_are_safe_and_apart(one, other):
 def test_one_user_message_is_its_text_alone():
     assert prompt_text([PromptMessage(role="user", content="x")]) == "x"
     assert prompt_text([PromptMessage(role="system", content="x")]) == "# system\n\nx"
+
+
+@pytest.mark.parametrize("text", ["---\nfoo: bar\n---\n{{ x }}", "---\nnever closed"])
+def test_a_user_message_that_would_be_read_as_something_else_stands_in_a_section(text, tmp_path):
+    (tmp_path / "p.md").write_text(prompt_text([PromptMessage(role="user", content=text)]) + "\n", "utf-8")
+    found = read_prompt(tmp_path / "p.md")
+    assert [(section.role, section.content) for section in found.sections] == [("user", text)]
+
+
+def test_directories_have_names_that_windows_and_file_systems_take():
+    assert directory_name("con") == "%63on"
+    assert directory_name("COM1.txt") == "%43OM1.txt"
+    assert directory_name("console") == "console"
+    assert directory_name("ends.") == "ends%2E"
+    assert directory_name(".") == "%2E"
+    assert directory_name("..") == "%2E%2E"
+    long = directory_name("ü" * 300)
+    assert len(long.encode()) <= 200
+    assert long != directory_name("ü" * 301)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sharpen.reporting import console as terminal
 from sharpen.reporting import console_versions
 from sharpen.reporting.json_document import dumps
+from sharpen.reporting.text import for_terminal
 from sharpen.versions.comparison import VersionComparison
 from sharpen.versions.files import prompt_text
 from sharpen.versions.models import PromptVersion
@@ -31,9 +32,11 @@ def version(found: PromptVersion, form: str, aliases: Mapping[str, str] | None =
     if form == "json":
         print(dumps(found.model_dump(mode="json")))
         return
-    if form == "text":
+    text = prompt_text(found.prompt.messages)
+    if form == "text":  # to look at, so what would move the cursor is left out; 'prompt' is exact
         console_versions.print_version(terminal.make_console(), found, aliases)
-    print(prompt_text(found.prompt.messages))
+        text = for_terminal(text)
+    print(text)
 
 
 def comparison(found: VersionComparison, as_json: bool) -> None:
@@ -41,8 +44,8 @@ def comparison(found: VersionComparison, as_json: bool) -> None:
     if as_json:
         print(dumps(found.model_dump(mode="json")))
         return
-    print(f"{found.workflow_id} {found.a} → {found.b}")
-    print(found.diff or "the prompts are equal")
+    print(for_terminal(f"{found.workflow_id} {found.a} → {found.b}"))
+    print(for_terminal(found.diff) or "the prompts are equal")
     for metric in found.metrics:
         print(f"{metric.name}: {_number(metric.a)} → {_number(metric.b)}")
 
@@ -61,7 +64,7 @@ def new_version(found: PromptVersion, as_json: bool, quiet: bool) -> None:
         print(dumps(found.model_dump(mode="json")))
         return
     if not quiet:
-        print(f"{found.workflow_id} {found.version}: {found.message}")
+        print(for_terminal(f"{found.workflow_id} {found.version}: {found.message}"))
 
 
 def tagged(workflow: str, version: str | None, alias: str, as_json: bool, quiet: bool) -> None:
@@ -70,7 +73,8 @@ def tagged(workflow: str, version: str | None, alias: str, as_json: bool, quiet:
         print(dumps({"workflow_id": workflow, "version": version, "alias": alias}))
         return
     if not quiet:
-        print(f"{alias} → {workflow} {version}" if version else f"{alias} of {workflow} is removed; its history stays")
+        moved = f"{alias} → {workflow} {version}" if version else f"{alias} of {workflow} is removed; its history stays"
+        print(for_terminal(moved))
 
 
 def aliases(workflow: str, current: Mapping[str, str], moves: Sequence[AliasMove], as_json: bool, quiet: bool) -> None:
@@ -91,7 +95,7 @@ def exported(found: Exported, as_json: bool, quiet: bool) -> None:
         return
     if not quiet:
         for path in found.files:
-            print(f"wrote {path}")
+            print(for_terminal(f"wrote {path}"))
         print(f"{_count(len(found.versions), 'version')}, {_count(len(found.files), 'file')} new or changed")
 
 
@@ -108,9 +112,9 @@ def imported(found: Imported, as_json: bool, quiet: bool) -> None:
     if quiet:
         return
     for one in found.added:
-        print(f"{one.workflow_id} {one.version}: {one.message}")
+        print(for_terminal(f"{one.workflow_id} {one.version}: {one.message}"))
     for workflow, alias, to in found.aliases:
-        print(f"{alias} → {workflow} {to}")
+        print(for_terminal(f"{alias} → {workflow} {to}"))
     skipped = f"; {_count(len(found.skipped), 'other file')} left alone" if found.skipped else ""
     print(f"{_count(len(found.added), 'version')} added, {len(found.present)} were here already{skipped}")
 

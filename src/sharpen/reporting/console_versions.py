@@ -35,7 +35,8 @@ def print_version(console: Console, found: PromptVersion, aliases: Mapping[str, 
 
 def provenance_lines(found: PromptVersion) -> list[tuple[str, str]]:
     """Where a version comes from, as names and values."""
-    lines = [("parent", found.parent)] if found.parent else []
+    lines = [("message", one_line(found.message, 1000))] if found.message else []
+    lines += [("parent", found.parent)] if found.parent else []
     source = found.provenance
     if source is not None:
         parameters = ", ".join(f"{name}={value}" for name, value in sorted(source.parameters.items()))

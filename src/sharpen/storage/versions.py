@@ -116,10 +116,15 @@ def _query() -> Select[Any]:
 
 
 def _from_row(row: Row[Any]) -> PromptVersion:
-    document = dict(row.document)
-    prompt = {**document.pop("prompt"), "messages": row.messages}
     columns = {name: row._mapping[name] for name in _IN_COLUMNS}
-    return PromptVersion.model_validate({**document, **columns, "prompt": prompt})
+    try:
+        document = dict(row.document)
+        prompt = {**document.pop("prompt"), "messages": row.messages}
+        return PromptVersion.model_validate({**document, **columns, "prompt": prompt})
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"version {row.version} of {row.workflow_id!r} was altered after it was stored: its record is none any more"
+        ) from error
 
 
 def _one_at_a_time(connection: Connection, workflow_id: str) -> None:

@@ -11,7 +11,9 @@ that begins with a blank line, a lone surrogate) stands in the JSON file too, wh
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ from sharpen.versions.models import PromptVersion
 
 _EVIDENCE = ("metrics", "verification", "changes", "metadata")
 _FIRST = ("version", "kind", "parent", "created_at", "improvement", "message")
+_LONGEST_NAME = 200
+"""In bytes; most file systems take 255 for a name, and some sync tools add to it."""
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 ELSEWHERE = "(in the JSON file)"
 _EDITED = (
     "the file was edited after it was exported; `sharpen versions create FILE` makes a new version of an edited "
@@ -34,9 +39,12 @@ _EDITED = (
 
 
 def prompt_text(messages: Sequence[PromptMessage]) -> str:
-    """A prompt as a file that a plan can name: sections where it has several messages, or another role than user."""
+    """A prompt as a file that a plan can name: in sections unless it is one user message that is read as that alone."""
     if len(messages) == 1 and messages[0].role == "user":
-        return messages[0].content
+        text = messages[0].content
+        alone = [(section.role, section.content.strip()) for section in _split(text, "").sections]
+        if alone == [("user", text.strip())]:  # not if it begins like front matter, or holds headings
+            return text
     return _sections(messages)
 
 
@@ -45,13 +53,24 @@ def _sections(messages: Sequence[PromptMessage]) -> str:
 
 
 def directory_name(workflow_id: str) -> str:
-    """A workflow's name as that of a directory: what is no letter, digit or one of ``-_.`` as %-escapes of UTF-8."""
+    """A workflow's name as that of a directory: what is no letter, digit or one of ``-_.`` as %-escapes of UTF-8.
+
+    So are a dot at either end and the first letter of a name that Windows keeps for its devices. Of a long name the
+    beginning is kept, with a hash of the whole.
+    """
 
     def escaped(letter: str) -> str:
         return "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogatepass"))
 
     plain = "".join(c if c.isalnum() or c in "-_." else escaped(c) for c in workflow_id)
-    return escaped(".") + plain[1:] if plain.startswith(".") else plain
+    if plain.startswith(".") or _DEVICE.fullmatch(plain):
+        plain = escaped(plain[0]) + plain[1:]
+    if plain.endswith("."):
+        plain = plain[:-1] + escaped(".")
+    if len(plain.encode()) > _LONGEST_NAME:
+        whole = hashlib.sha256(workflow_id.encode("utf-8", "surrogatepass")).hexdigest()
+        plain = plain.encode()[: _LONGEST_NAME - 17].decode("utf-8", "ignore") + f"-{whole[:16]}"
+    return plain
 
 
 def to_files(version: PromptVersion) -> dict[str, str]:

@@ -58,10 +58,11 @@ class VersionManager:
         A draft is numbered ``X.Y.Z-draft.N`` below the release it would have become. ``parent`` (a version, alias or
         ``latest``) left out is the latest release. ``improvement`` is in points on 0..100; it decides the bump (by the
         default thresholds) unless ``bump`` is given, and without either the bump is a patch.
-        Raises ``UnknownNameError`` for an unknown parent.
+        Raises ``UnknownNameError`` for an unknown parent, ``UserError`` for a name or message that is no text.
         """
         if not workflow_id:
             raise UserError("workflow_id is '': a version needs the name of its workflow")
+        self.check_texts(workflow_id, message)
         if parent is not None:
             parent = self.get(workflow_id, parent).version
         run_ids, changes = tuple(run_ids), tuple(changes)
@@ -216,6 +217,15 @@ class VersionManager:
                 f"alias {alias!r} is no valid name; expected a letter, then at most 63 letters, digits, '.', '_' or "
                 "'-', for example 'production'"
             )
+
+    @staticmethod
+    def check_texts(workflow_id: str, message: str = "") -> None:
+        """Raises ``UserError`` for lone surrogates, as which bytes come that are no UTF-8 on the command line."""
+        for name, value in (("workflow_id", workflow_id), ("message", message)):
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise UserError(f"{name} is {value!r}, which is no Unicode text; expected UTF-8") from None
 
     def untag(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 from sharpen.config.documents import parse
 from sharpen.config.files import display, file_problem, read_text
 from sharpen.config.prompt_files import read_prompt
-from sharpen.errors import PlanError, Problem, UserError, VersionConflictError
+from sharpen.errors import PlanError, Problem, StoreError, UserError, VersionConflictError
 from sharpen.optimizer.models import Prompt
 from sharpen.storage.store import Store
 from sharpen.versions.files import directory_name, from_files, to_files
@@ -51,6 +51,8 @@ def export_versions(store: Store, directory: Path, workflow: str | None = None) 
     manager, wanted = version_manager(store), dict[Path, str]()
     for version in found:
         home = directory / directory_name(version.workflow_id)
+        if _is_there(home / f"{version.version}.md", version):
+            continue
         for ending, text in to_files(version).items():
             wanted[home / f"{version.version}{ending}"] = text
     for name in {version.workflow_id for version in found}:
@@ -78,8 +80,7 @@ def import_versions(store: Store, path: Path, *, aliases: bool = False) -> Impor
         raise PlanError(problem)
     report, versions, manager = Imported(), list[PromptVersion](), version_manager(store)
     for file in sorted(path.rglob("*.md")) if path.is_dir() else [path]:
-        beside = file.with_name(f"{file.stem}.json")
-        found = from_files(display(file), read_text(file), read_text(beside) if beside.exists() else None)
+        found = _read(file)
         if found is None:
             report.skipped.append(file)
         else:
@@ -109,6 +110,7 @@ def create_version(
     name = workflow or record.get("workflow_id") or next(iter(manager.workflows()), "")
     if workflow is None and "workflow_id" not in record and len(manager.workflows()) != 1:
         raise UserError(f"which workflow is {display(file)!r} of? expected --workflow NAME")
+    manager.check_texts(name, message)
     latest = manager.latest(name)
     if latest is not None and latest.content_hash == template.content_hash:
         raise VersionConflictError(f"{name!r} has this prompt already (latest: {latest.version}); nothing to create")
@@ -148,6 +150,19 @@ def _import_aliases(manager: VersionManager, path: Path, workflows: set[str]) ->
             if here.get(alias) != version:
                 manager.tag(workflow, version, alias, expected_current=here.get(alias, ""))
                 yield workflow, alias, version
+
+
+def _read(file: Path) -> PromptVersion | None:
+    beside = file.with_name(f"{file.stem}.json")
+    return from_files(display(file), read_text(file), read_text(beside) if beside.exists() else None)
+
+
+def _is_there(file: Path, version: PromptVersion) -> bool:
+    """Whether the file says the same, if in another form: an editor may have put blank lines or CRLF into it."""
+    try:
+        return file.exists() and _read(file) == version
+    except (PlanError, StoreError):
+        return False
 
 
 def _holds(path: Path, text: str) -> bool:
