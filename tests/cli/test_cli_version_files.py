@@ -184,6 +184,35 @@ def test_aliases_and_their_history(optimized: Cli) -> None:
     assert "canary" in optimized("versions", "list").out
 
 
+def test_who_did_it_is_kept(optimized: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    (optimized.directory / "prompt.md").write_text("Sort {{ message }}.", "utf-8")
+    optimized("versions", "create", "prompt.md", "--by", "Ada")
+    optimized("versions", "tag", "latest", "production", "--by", "Ada")
+    monkeypatch.setenv("SHARPEN_ACTOR", "release pipeline")
+    optimized("versions", "untag", "production")
+    optimized("versions", "rollback", "1.0.0")
+    monkeypatch.delenv("SHARPEN_ACTOR")
+    monkeypatch.setattr("getpass.getuser", lambda: "grace")
+    optimized("versions", "tag", "2.0.0", "production")
+    monkeypatch.setattr("getpass.getuser", nobody)
+    optimized("versions", "tag", "1.0.0", "production")
+    moves = optimized("versions", "aliases", "--json").json["history"]
+    assert [move["actor"] for move in moves][1:] == ["Ada", "release pipeline", "grace", None]
+    assert "Ada" in optimized("versions", "aliases").out
+    assert "by          Ada\n" in optimized("versions", "show", "2.0.1").out
+    assert optimized("versions", "show", "2.0.2", "--json").json["created_by"] == "release pipeline"
+    optimized("versions", "export", "prompts")
+    new = ("--store", f"sqlite:///{optimized.directory}/new.db")
+    optimized("versions", "import", "prompts", "--aliases", "--by", "Lin", *new)
+    assert optimized("versions", "show", "2.0.1", "--json", *new).json["created_by"] == "Ada"
+    (move,) = optimized("versions", "aliases", "--json", *new).json["history"]
+    assert (move["actor"], move["reason"]) == ("Lin", "imported from prompts/routing/aliases.yaml")
+
+
+def nobody() -> str:
+    raise KeyError("getpwuid(): uid not found: 1000")
+
+
 def test_show_tells_where_a_version_comes_from(optimized: Cli) -> None:
     shown = optimized("versions", "show", "2.0.0").out
     for line in ("parent      1.0.0", "plan        ", "data set    ", "model       (scripted)", "unaltered"):

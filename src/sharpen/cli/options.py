@@ -99,6 +99,27 @@ WorkflowOption = Annotated[
     typer.Option("--workflow", "-w", help="A workflow's id; needed when the store holds several.", show_default=False),
 ]
 
+ByOption = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="NAME",
+        envvar="SHARPEN_ACTOR",
+        help="Who does it; kept with it. Left out: your login name.",
+        show_default=False,
+    ),
+]
+
+
+def actor(by: str | None) -> str | None:
+    """Who does it: as told, else the login name; None where the system knows none (a container without users)."""
+    import getpass
+
+    try:
+        return by or getpass.getuser()
+    except (OSError, KeyError, ImportError):  # by release and system
+        return None
+
 
 def with_cache(overrides: list[str] | None, no_cache: bool) -> list[str] | None:
     """What ``--no-cache`` means, among the overrides of a plan."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, QuietOption, StoreOption, WorkflowOption
+from sharpen.cli.options import ByOption, JsonOption, QuietOption, StoreOption, WorkflowOption, actor
 
 ExpectOption = Annotated[
     str | None,
@@ -23,6 +23,7 @@ def tag_version(
     names: Annotated[list[str], typer.Argument(metavar="[WORKFLOW] VERSION ALIAS")],
     expect: ExpectOption = None,
     reason: ReasonOption = None,
+    by: ByOption = None,
     workflow: WorkflowOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -34,7 +35,9 @@ def tag_version(
 
     with wiring.open_store(store) as opened:
         name, (reference, alias) = wiring.version_names(opened, names, (None, None), workflow)
-        version = wiring.version_manager(opened).tag(name, reference, alias, expected_current=expect, reason=reason)
+        version = wiring.version_manager(opened).tag(
+            name, reference, alias, expected_current=expect, reason=reason, actor=actor(by)
+        )
     show_versions.tagged(name, version.version, alias, as_json, quiet)
 
 
@@ -42,6 +45,7 @@ def untag_version(
     names: Annotated[list[str], typer.Argument(metavar="[WORKFLOW] ALIAS")],
     expect: ExpectOption = None,
     reason: ReasonOption = None,
+    by: ByOption = None,
     workflow: WorkflowOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -53,7 +57,7 @@ def untag_version(
 
     with wiring.open_store(store) as opened:
         name, (alias,) = wiring.version_names(opened, names, (None,), workflow)
-        wiring.version_manager(opened).untag(name, alias, expected_current=expect, reason=reason)
+        wiring.version_manager(opened).untag(name, alias, expected_current=expect, reason=reason, actor=actor(by))
     show_versions.tagged(name, None, alias, as_json, quiet)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sharpen.cli.options import JsonOption, QuietOption, StoreOption, WorkflowOption
+from sharpen.cli.options import ByOption, JsonOption, QuietOption, StoreOption, WorkflowOption, actor
 
 
 class BumpChoice(StrEnum):
@@ -37,6 +37,7 @@ def export_versions(
 def import_versions(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A directory that was exported, or one of its files.")],
     aliases: Annotated[bool, typer.Option("--aliases", help="Move aliases, too, to where they were.")] = False,
+    by: ByOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -46,13 +47,14 @@ def import_versions(
     from sharpen.cli import show_versions
 
     with wiring.create_store(store) as opened:
-        show_versions.imported(wiring.import_versions(opened, path, aliases=aliases), as_json, quiet)
+        show_versions.imported(wiring.import_versions(opened, path, aliases=aliases, actor=actor(by)), as_json, quiet)
 
 
 def create_version(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file, for example an export that was edited.")],
     message: Annotated[str, typer.Option("--message", "-m", help="Why; kept with the version.")] = "",
     bump: Annotated[BumpChoice, typer.Option("--bump", help="Which part of the version grows.")] = BumpChoice.PATCH,
+    by: ByOption = None,
     workflow: WorkflowOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -63,5 +65,5 @@ def create_version(
     from sharpen.cli import show_versions
 
     with wiring.create_store(store) as opened:
-        found = wiring.create_version(opened, file, workflow, message=message, bump=bump.value)
+        found = wiring.create_version(opened, file, workflow, message=message, bump=bump.value, created_by=actor(by))
     show_versions.new_version(found, as_json, quiet)

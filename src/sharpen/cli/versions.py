@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from sharpen.cli import version_aliases, version_files
-from sharpen.cli.options import JsonOption, QuietOption, StoreOption, WorkflowOption
+from sharpen.cli.options import ByOption, JsonOption, QuietOption, StoreOption, WorkflowOption, actor
 
 app = typer.Typer(help="List, show, compare, roll back, tag, export and import prompt versions.")
 
@@ -92,6 +92,7 @@ def diff_versions(
 @app.command("rollback")
 def rollback_version(
     names: Annotated[list[str], typer.Argument(metavar="[WORKFLOW] VERSION")],
+    by: ByOption = None,
     workflow: WorkflowOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -103,7 +104,7 @@ def rollback_version(
 
     with wiring.open_store(store) as opened:
         name, (reference,) = wiring.version_names(opened, names, (None,), workflow)
-        version = wiring.version_manager(opened).rollback(name, reference)
+        version = wiring.version_manager(opened).rollback(name, reference, created_by=actor(by))
     show_versions.new_version(version, as_json, quiet)
 
 

@@ -36,6 +36,7 @@ def print_version(console: Console, found: PromptVersion, aliases: Mapping[str, 
 def provenance_lines(found: PromptVersion) -> list[tuple[str, str]]:
     """Where a version comes from, as names and values."""
     lines = [("message", one_line(found.message, 1000))] if found.message else []
+    lines += [("by", found.created_by)] if found.created_by else []
     lines += [("parent", found.parent)] if found.parent else []
     source = found.provenance
     if source is not None:

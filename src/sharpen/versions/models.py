@@ -17,7 +17,8 @@ class PromptVersion(Record):
 
     ``kind``: baseline (the seed), optimized (proved), manual, rollback (a new head with old contents), draft (the best
     candidate of a search that could not be proved; never the latest version). ``provenance``: what it was measured
-    with; None for one that was not. ``record_hash``: of all the rest of the record, see ``integrity``.
+    with; None for one that was not. ``created_by``: who made it by hand; None when nobody said. ``record_hash``: of all
+    the rest of the record, see ``integrity``.
     """
 
     workflow_id: str
@@ -35,4 +36,5 @@ class PromptVersion(Record):
     message: str = ""
     metadata: dict[str, Any] = Field(default_factory=dict)
     provenance: Provenance | None = None
+    created_by: str | None = None
     record_hash: str = ""

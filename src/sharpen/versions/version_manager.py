@@ -51,6 +51,7 @@ class VersionManager:
         message: str = "",
         metadata: dict[str, Any] | None = None,
         provenance: Provenance | None = None,
+        created_by: str | None = None,
     ) -> PromptVersion:
         """Append a version and return it.
 
@@ -85,6 +86,7 @@ class VersionManager:
                 message=message,
                 metadata=metadata or {},
                 provenance=provenance,
+                created_by=created_by,
             )
             version = sealed(version)
             try:
@@ -157,7 +159,7 @@ class VersionManager:
             ) from error
         return True
 
-    def rollback(self, workflow_id: str, to: str) -> PromptVersion:
+    def rollback(self, workflow_id: str, to: str, *, created_by: str | None = None) -> PromptVersion:
         """Make the contents of the release ``to`` the latest again: as a new version, with its evidence.
 
         Raises ``VersionConflictError`` when ``to`` is the latest already, or a draft (which never was a release).
@@ -183,6 +185,7 @@ class VersionManager:
             provenance=target.provenance,
             message=f"rollback to {target.version}",
             metadata={"restores": target.version},
+            created_by=created_by,
         )
 
     def tag(

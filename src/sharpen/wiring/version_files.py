@@ -70,8 +70,8 @@ def export_versions(store: Store, directory: Path, workflow: str | None = None) 
     return Exported(found, tuple(changed))
 
 
-def import_versions(store: Store, path: Path, *, aliases: bool = False) -> Imported:
-    """Add the versions in a file or below a directory, exactly as they were exported; ``aliases``: those too.
+def import_versions(store: Store, path: Path, *, aliases: bool = False, actor: str | None = None) -> Imported:
+    """Add the versions in a file or below a directory, exactly as they were; ``aliases``: ``actor`` moves those.
 
     All files are read and checked before anything is added. Raises ``PlanError``, ``StoreError`` for files that were
     edited, ``VersionConflictError`` when the store has another version of that number.
@@ -91,12 +91,18 @@ def import_versions(store: Store, path: Path, *, aliases: bool = False) -> Impor
     for version in sorted(versions, key=lambda one: (one.created_at, SemVer.parse(one.version))):
         (report.added if manager.restore(version) else report.present).append(version)
     if aliases:
-        report.aliases = list(_import_aliases(manager, path, {version.workflow_id for version in versions}))
+        report.aliases = list(_import_aliases(manager, path, {version.workflow_id for version in versions}, actor))
     return report
 
 
 def create_version(
-    store: Store, file: Path, workflow: str | None = None, *, message: str = "", bump: Bump = "patch"
+    store: Store,
+    file: Path,
+    workflow: str | None = None,
+    *,
+    message: str = "",
+    bump: Bump = "patch",
+    created_by: str | None = None,
 ) -> PromptVersion:
     """A new version, made by hand, of the prompt in a file.
 
@@ -117,7 +123,8 @@ def create_version(
     known = {version.version for version in manager.list(name)}
     parent = record.get("version") if record.get("version") in known else LATEST if latest else None
     prompt = Prompt.of(template, id=name, workflow_id=name)
-    return manager.create(name, prompt, bump=bump, parent=parent, message=message or f"from {file.name}")
+    message = message or f"from {file.name}"
+    return manager.create(name, prompt, bump=bump, parent=parent, message=message, created_by=created_by)
 
 
 def _refuse_conflicts(manager: VersionManager, versions: Iterable[PromptVersion]) -> None:
@@ -137,7 +144,9 @@ def _aliases_text(manager: VersionManager, workflow: str) -> str:
     return str(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=110))
 
 
-def _import_aliases(manager: VersionManager, path: Path, workflows: set[str]) -> Iterator[tuple[str, str, str]]:
+def _import_aliases(
+    manager: VersionManager, path: Path, workflows: set[str], actor: str | None
+) -> Iterator[tuple[str, str, str]]:
     for file in sorted(path.rglob(ALIASES)) if path.is_dir() else []:
         document = parse(read_text(file), file, format="yaml")
         data = document.data if isinstance(document.data, dict) else {}
@@ -148,7 +157,8 @@ def _import_aliases(manager: VersionManager, path: Path, workflows: set[str]) ->
         here = manager.aliases(workflow)
         for alias, version in aliases.items():
             if here.get(alias) != version:
-                manager.tag(workflow, version, alias, expected_current=here.get(alias, ""))
+                current, reason = here.get(alias, ""), f"imported from {display(file)}"
+                manager.tag(workflow, version, alias, expected_current=current, reason=reason, actor=actor)
                 yield workflow, alias, version
 
 
