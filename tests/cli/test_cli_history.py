@@ -161,7 +161,7 @@ def test_a_run_is_held_against_the_version_that_was_accepted(cli: Cli) -> None:
     historical = {"rules": {"no_worse_than": "latest"}}
     assert run(cli, 12, **historical) == 1
     said = cli("decide", "plan.json", "--json").json["decision"]["skipped"]
-    assert any("no such version was measured yet" in line for line in said)
+    assert any("no such version was kept and measured yet" in line for line in said)
     with open_store(None, cli.directory / "plan.json") as store:
         VersionManager(store.versions).create(
             "triage", make_prompt("Which one? {{ n }}"), metrics=Metrics(cases=20, success_rate=0.65)
@@ -170,3 +170,24 @@ def test_a_run_is_held_against_the_version_that_was_accepted(cli: Cli) -> None:
     assert run(cli, 4, **historical) == 1
     triggers = cli("decide", "plan.json", "--json").json["decision"]["triggers"]
     assert any("fewer cases pass than of version 1.0.0" in trigger["reason"] for trigger in triggers)
+
+
+def test_a_version_made_by_hand_is_measured_by_a_run_of_its_prompt(cli: Cli) -> None:
+    historical = {"rules": {"no_worse_than": "production"}}
+    (cli.directory / "prompt.md").write_text("Which one? {{ n }}", "utf-8")
+    assert run(cli, 15) == 1  # fewer than by default may fail
+    cli("versions", "create", "prompt.md", "-w", "triage")
+    cli("versions", "tag", "1.0.0", "production")
+    assert run(cli, 13, **historical) == 0  # 65 % against the 75 % of the run before it was accepted
+    assert run(cli, 7, **historical) == 1  # 35 % against 75 %, not against the 65 % of the run before
+    reasons = [trigger["reason"] for trigger in cli("decide", "plan.json", "--json").json["decision"]["triggers"]]
+    assert any("fewer cases pass than of version 1.0.0" in reason for reason in reasons)
+
+
+def test_a_version_that_never_ran_to_its_end_is_no_reference(cli: Cli) -> None:
+    (cli.directory / "prompt.md").write_text("Which one? {{ n }}", "utf-8")
+    run(cli, 20, execution={"cache": False, "budget": {"max_calls": 5}})
+    cli("versions", "create", "prompt.md", "-w", "triage")
+    (cli.directory / "plan.json").write_text(json.dumps(plan(20, rules={"no_worse_than": "1.0.0"})), "utf-8")
+    skipped = cli("decide", "plan.json", "--json").json["decision"]["skipped"]
+    assert any("no such version was kept and measured yet" in line for line in skipped)

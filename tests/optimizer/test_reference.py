@@ -63,7 +63,9 @@ def test_the_version_stands_in_place_of_the_fixed_threshold_and_other_limits_sta
 def test_without_a_measured_version_the_threshold_counts_and_that_is_said():
     decision = rules(None, min_success_rate=0.8).decide(GOOD, report(60))
     assert [trigger.threshold for trigger in decision.triggers if trigger.metric == "success_rate"] == [0.8]
-    assert "no_worse_than 'latest': no such version was measured yet; min_success_rate counts" in decision.skipped
+    assert (
+        "no_worse_than 'latest': no such version was kept and measured yet; min_success_rate counts" in decision.skipped
+    )
     assert rules().decide(GOOD, report(92)).skipped == ()
 
 

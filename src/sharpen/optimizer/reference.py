@@ -73,7 +73,8 @@ class HistoricalRules(ScoringRules):
         decision = super().decide(analysis, test_results, baseline_metrics=baseline_metrics, config=config)
         if self.reference is not None:
             return decision
-        note = f"no_worse_than {self.no_worse_than!r}: no such version was measured yet; min_success_rate counts"
+        why = "no such version was kept and measured yet; min_success_rate counts"
+        note = f"no_worse_than {self.no_worse_than!r}: {why}"
         return decision.model_copy(update={"skipped": (*decision.skipped, note)})
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 
 from sharpen.config.models import RunManifest
 from sharpen.errors import UnknownNameError
+from sharpen.executor.models import RunStatus
 from sharpen.optimizer.models import Decision
 from sharpen.optimizer.reference import HistoricalRules, Reference
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.storage.store import Store
+from sharpen.versions.models import PromptVersion
 from sharpen.wiring.stores import version_manager
 
 
@@ -23,11 +26,31 @@ def rules_of(manifest: RunManifest, store: Store | None) -> ScoringRules:
 
 
 def _reference(workflow_id: str, name: str, store: Store) -> Reference | None:
+    """What a version's proof measured; of one that was made by hand, what a run of its prompt did."""
+    manager = version_manager(store)
     try:
-        version = version_manager(store).get(workflow_id, name)
+        version = manager.get(workflow_id, name)
     except UnknownNameError:
         return None
-    return Reference.of(version.version, version.metrics)
+    moves = [move.moved_at for move in manager.alias_history(workflow_id, name)]
+    accepted_at = moves[-1] if moves else version.created_at
+    return Reference.of(version.version, version.metrics) or _of_a_run(version, accepted_at, store)
+
+
+def _of_a_run(version: PromptVersion, accepted_at: datetime, store: Store) -> Reference | None:
+    """The newest complete run of the version's prompt before it was accepted, else the first one since.
+
+    Not the newest one of all: a reference that is measured anew with every run would follow a slow decline down.
+    """
+    runs = [
+        run
+        for run in store.history.of(version.workflow_id)
+        if run.prompt_hash == version.content_hash and run.status is RunStatus.COMPLETED and run.completed_tasks
+    ]
+    run = next((run for run in reversed(runs) if run.started_at <= accepted_at), next(iter(runs), None))
+    if run is None:
+        return None
+    return Reference(version=version.version, passed=run.succeeded_tasks, cases=run.completed_tasks)
 
 
 def breaks_measured_rules(decision: Decision) -> bool:
