@@ -8,7 +8,7 @@ from sharpen.config.models import RunManifest
 from sharpen.config.rules import PlanRules, Thresholds
 from sharpen.optimizer.models import Metrics, Prompt, TestExecutionReport
 from sharpen.optimizer.optimizer_service import analyze_prompt
-from sharpen.optimizer.reference import HistoricalRules, Reference, worse_than
+from sharpen.optimizer.reference import HistoricalRules, Reference, cases_of, worse_than
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.testing.version_suite import make_prompt
 from sharpen.versions.version_manager import VersionManager
@@ -110,3 +110,14 @@ def test_a_plan_s_rules_are_thresholds():
     assert PlanRules() != "rules"
     built = RunManifest.model_validate({**manifest().model_dump(), "rules": ScoringRules(min_success_rate=0.3)})
     assert built.rules == PlanRules(min_success_rate=0.3)
+
+
+def test_repeats_of_a_case_are_no_cases_of_their_own():
+    """18 of 20 cases prove nothing against 40 of 40, and the same five times over does not either."""
+    once = rules(Reference(version="1.0.0", passed=40, cases=40))
+    repeated = dataclasses.replace(once, repeats=5)
+    assert once.broken_limits(report(90)) != []
+    assert repeated.broken_limits(report(90)) == []
+    assert [trigger.metric for trigger in repeated.broken_limits(report(50))] == ["success_rate"]
+    assert cases_of(85, 100, 5) == (17, 20)
+    assert cases_of(1, 1, 5) == (1, 1)

@@ -46,18 +46,19 @@ class HistoricalRules(ScoringRules):
     """The rules of a plan whose success is held against a version instead of ``min_success_rate``.
 
     ``no_worse_than`` is what the plan calls it. While ``reference`` is None, because no such version was kept and
-    measured yet, ``min_success_rate`` counts.
+    measured yet, ``min_success_rate`` counts. ``repeats`` of a case are no cases of their own: they count as one.
     """
 
     no_worse_than: str = ""
     reference: Reference | None = None
+    repeats: int = 1
 
     def broken_limits(self, results: TestExecutionReport) -> list[Trigger]:
         """See ``ScoringRules``."""
         found = super().broken_limits(results)
         if self.reference is None or not results.ran_tests:
             return found
-        worse = worse_than(self.reference, results.successful_tests, results.ran_tests)
+        worse = worse_than(self.reference, *cases_of(results.successful_tests, results.ran_tests, self.repeats))
         others = [trigger for trigger in found if trigger.metric != "success_rate"]
         return [worse, *others] if worse else others
 
@@ -76,6 +77,12 @@ class HistoricalRules(ScoringRules):
         why = "no such version was kept and measured yet; min_success_rate counts"
         note = f"no_worse_than {self.no_worse_than!r}: {why}"
         return decision.model_copy(update={"skipped": (*decision.skipped, note)})
+
+
+def cases_of(passed: int, ran: int, repeats: int) -> tuple[int, int]:
+    """Tests as so many cases, passed and in all: those of which each was asked ``repeats`` times."""
+    cases = max(1, round(ran / repeats))
+    return min(cases, round(passed / ran * cases)), cases
 
 
 def worse_than(reference: Reference, passed: int, ran: int, alpha: float = ALPHA) -> Trigger | None:

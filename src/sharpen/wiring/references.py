@@ -9,7 +9,7 @@ from sharpen.config.models import RunManifest
 from sharpen.errors import UnknownNameError
 from sharpen.executor.models import RunStatus
 from sharpen.optimizer.models import Decision
-from sharpen.optimizer.reference import HistoricalRules, Reference
+from sharpen.optimizer.reference import HistoricalRules, Reference, cases_of
 from sharpen.optimizer.scoring_rules import ScoringRules
 from sharpen.storage.store import Store
 from sharpen.versions.models import PromptVersion
@@ -22,7 +22,8 @@ def rules_of(manifest: RunManifest, store: Store | None) -> ScoringRules:
     if name is None:
         return rules
     reference = _reference(manifest.workflow_id, name, store) if store else None
-    return HistoricalRules(**dataclasses.asdict(rules), no_worse_than=name, reference=reference)
+    repeats = manifest.execution.repeats
+    return HistoricalRules(**dataclasses.asdict(rules), no_worse_than=name, reference=reference, repeats=repeats)
 
 
 def _reference(workflow_id: str, name: str, store: Store) -> Reference | None:
@@ -50,7 +51,9 @@ def _of_a_run(version: PromptVersion, accepted_at: datetime, store: Store) -> Re
     run = next((run for run in reversed(runs) if run.started_at <= accepted_at), next(iter(runs), None))
     if run is None:
         return None
-    return Reference(version=version.version, passed=run.succeeded_tasks, cases=run.completed_tasks)
+    repeats = int((store.runs.get(run.run_id).manifest.get("execution") or {}).get("repeats") or 1)
+    passed, cases = cases_of(run.succeeded_tasks, run.completed_tasks, repeats)
+    return Reference(version=version.version, passed=passed, cases=cases)
 
 
 def breaks_measured_rules(decision: Decision) -> bool:
