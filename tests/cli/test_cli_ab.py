@@ -181,10 +181,17 @@ def test_the_winner_is_promoted_with_the_reason(project: Cli) -> None:
         versions.create("routing", versions.get("routing", "production").prompt, message="another")
         versions.tag("routing", "1.0.1", "production")
     project.write("new.md", GOOD + " Please.")
-    other = project(
-        "ab", "plan.yaml", "-v", "A=plan", "-v", "B=new.md", "--promote", "production", "--json", "--seed", "3"
-    ).json
-    assert other["promotion"]["version"] == "2.0.0"  # the control is no version: what was live is replaced
+    against_plan = ["ab", "plan.yaml", "-v", "A=plan", "-v", "B=new.md", "--promote", "production", "--json"]
+    other = project(*against_plan, "--seed", "3").json["promotion"]
+    assert other["version"] is None  # what is live was not tested against
+    assert other["reason"] == "not moved: production points at 1.0.1, and the test was against the plan"
+    with store_at(project) as store:
+        versions = VersionManager(store.versions)
+        versions.create("routing", Prompt.of(PromptTemplate.from_text(PLAIN), id="p"))
+        versions.create("routing", versions.get("routing", "1.0.0").prompt)
+        versions.rollback("routing", versions.list("routing")[1].version)
+        versions.tag("routing", "latest", "production")
+    assert project(*against_plan, "--seed", "4").json["promotion"]["version"] == "2.0.0"  # the control's prompt is live
     versions_say = project("ab", "plan.yaml", "-v", "A=1.0.0", "-v", "B=plan", "--json", "-q").json
     assert versions_say["verdict"] == "loss"  # the plan's prompt against the one that won
 

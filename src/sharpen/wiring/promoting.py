@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sharpen.errors import UserError, VersionConflictError
 from sharpen.experiments.experiment import Experiment
 from sharpen.experiments.models import ExperimentReport, Promotion
@@ -11,24 +13,35 @@ from sharpen.versions.version_manager import VersionManager
 from sharpen.wiring.ab_variants import Variant
 
 
+@dataclass(frozen=True, slots=True)
+class _Control:
+    """What was tested against: its prompt's hash (None: it is unknown), and what it is called."""
+
+    label: str
+    content_hash: str | None
+
+
 def promote_version(
-    versions: VersionManager, workflow_id: str, alias: str, winner: str, control: str | None, report: ExperimentReport
+    versions: VersionManager, workflow_id: str, alias: str, winner: str, control: _Control, report: ExperimentReport
 ) -> Promotion:
     """Move ``alias`` to the version ``winner``.
 
-    Not when it points at neither of the two (somebody released another one meanwhile: nothing is known of that one),
+    Not when it points at another prompt than those two (somebody released it meanwhile: nothing is known of that one),
     and not against somebody who moves it at the same moment.
     """
     current = versions.aliases(workflow_id).get(alias)
     why = f"A/B test {report.id}: {report.headline}. {report.reason}"
-    if current == winner:
-        return Promotion(alias=alias, version=winner, previous=current, reason=f"{alias} points there already")
-    if current is not None and control is not None and current != control:
-        return Promotion(
-            alias=alias,
-            previous=current,
-            reason=f"not moved: {alias} points at {current}, and the test was against {control}",
-        )
+    if current is not None:
+        live = versions.get(workflow_id, current).content_hash
+        tested = live == control.content_hash
+        if current == winner or (live == versions.get(workflow_id, winner).content_hash and not tested):
+            return Promotion(alias=alias, version=current, previous=current, reason=f"{alias} points there already")
+        if not tested:
+            return Promotion(
+                alias=alias,
+                previous=current,
+                reason=f"not moved: {alias} points at {current}, and the test was against {control.label}",
+            )
     try:
         versions.tag(workflow_id, winner, alias, expected_current=current or "", reason=why, actor="sharpen ab")
     except (VersionConflictError, UserError) as error:
@@ -48,9 +61,6 @@ def promote_variant(
         )
     workflow_id = manifest.workflow_id
     version = winner.version or _number(versions.find_by_content(workflow_id, manifest.prompt.content_hash))
-    before = control.version or _number(
-        versions.find_by_content(workflow_id, control.plan.manifest.prompt.content_hash)
-    )
     if version is None:
         estimate = next(one.estimate for one in report.comparisons if one.variant == winner.name)
         runs = next(one.run_ids for one in report.variants if one.name == winner.name)
@@ -61,7 +71,8 @@ def promote_variant(
             run_ids=runs,
             message=f"won A/B test {report.id} against {control.label}",
         ).version
-    return promote_version(versions, workflow_id, alias, version, before, report)
+    against = _Control(control.version or control.label, control.plan.manifest.prompt.content_hash)
+    return promote_version(versions, workflow_id, alias, version, against, report)
 
 
 def promoter(versions: VersionManager) -> _Promoter:
@@ -81,10 +92,12 @@ class _Promoter:
             target = self._versions.get(workflow_id, winner).version
         except UserError as error:
             return Promotion(alias=alias, reason=f"not moved: {error}")
-        known = [version.version for version in self._versions.list(workflow_id)]
-        return promote_version(
-            self._versions, workflow_id, alias, target, control if control in known else None, report
-        )
+        return promote_version(self._versions, workflow_id, alias, target, self._control(workflow_id, control), report)
+
+    def _control(self, workflow_id: str, named: str) -> _Control:
+        """Only by its number: an alias may point elsewhere by now, and other names were never a version."""
+        found = next((version for version in self._versions.list(workflow_id) if version.version == named), None)
+        return _Control(named, None if found is None else found.content_hash)
 
 
 def _number(version: PromptVersion | None) -> str | None:
