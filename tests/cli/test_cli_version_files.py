@@ -138,6 +138,47 @@ def test_a_conflict_imports_nothing(optimized: Cli) -> None:
     assert len(optimized("versions", "list", "--json", *other).json["versions"]) == 1
 
 
+@pytest.mark.parametrize("text", ["[1]", '"x"', "{", "[" * 100_000])
+def test_evidence_that_is_no_evidence_is_refused(optimized: Cli, text: str) -> None:
+    optimized("versions", "export", "prompts")
+    (optimized.directory / "prompts" / "routing" / "2.0.0.json").write_text(text, "utf-8")
+    refused = optimized("versions", "import", "prompts", "--store", f"sqlite:///{optimized.directory}/new.db")
+    assert (refused.code, "the JSON file beside" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("metadata:", "metadata: ["), ("\n---\n", "\n"), ("  prompt:\n", "  prompt: x\n  x:\n")]
+)
+def test_a_version_s_file_that_cannot_be_read_any_more_is_no_other_file(optimized: Cli, old: str, new: str) -> None:
+    optimized("versions", "export", "prompts")
+    file = optimized.directory / "prompts" / "routing" / "2.0.0.md"
+    file.write_text(file.read_text("utf-8").replace(old, new, 1), "utf-8")
+    refused = optimized("versions", "import", "prompts", "--store", f"sqlite:///{optimized.directory}/new.db")
+    assert (refused.code, "2.0.0.md" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "aliases",
+    [
+        "{production: 9.9.9}",
+        "{production: 2}",
+        "{production: latest}",
+        "{production: [1.0.0]}",
+        "{'../x': 1.0.0}",
+        "{3: 1.0.0}",
+        "[]",
+    ],
+)
+def test_aliases_that_cannot_be_import_nothing(optimized: Cli, aliases: str) -> None:
+    optimized("versions", "export", "prompts")
+    (optimized.directory / "prompts" / "routing" / "aliases.yaml").write_text(
+        f"workflow_id: routing\naliases: {aliases}\n", "utf-8"
+    )
+    new = ("--store", f"sqlite:///{optimized.directory}/new.db")
+    assert optimized("versions", "import", "prompts", "--aliases", *new).code == 2
+    assert optimized("versions", "list", "--json", *new).json["versions"] == []
+
+
 def test_what_holds_no_version(cli: Cli) -> None:
     (cli.directory / "prompts").mkdir()
     (cli.directory / "prompts" / "README.md").write_text("# Prompts\n", "utf-8")

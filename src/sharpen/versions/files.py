@@ -101,16 +101,18 @@ def from_files(name: str, markdown: str, beside: str | None) -> PromptVersion | 
     found = _split(markdown, name)
     record = found.front_matter.get("metadata")
     if not isinstance(record, dict) or not {"workflow_id", "version", "content_hash"} <= record.keys():
+        if found.problems and "content_hash:" in markdown:  # one of ours all the same, with a merge conflict maybe
+            raise PlanError(found.problems)
         return None
-    try:
-        exact: dict[str, Any] = json.loads(beside) if beside else {}
-    except ValueError as error:
-        raise StoreError(f"the JSON file beside {name!r} is no JSON: {error}; export the version anew") from None
+    exact = _beside(name, beside)
     messages = exact.pop("messages", None)
     if messages is None and found.problems:
         raise PlanError(found.problems)
     data = {**record, **exact}
-    prompt = {"workflow_id": data["workflow_id"], **data.get("prompt", {})}
+    prompt = data.get("prompt", {})
+    if not isinstance(prompt, dict):
+        raise StoreError(f"{name!r} is no exported version: prompt: a mapping is expected")
+    prompt = {"workflow_id": data["workflow_id"], **prompt}
     data["prompt"] = {**prompt, "messages": _messages(found) if messages is None else messages}
     try:
         version = verified(PromptVersion.model_validate(data))
@@ -125,6 +127,17 @@ def from_files(name: str, markdown: str, beside: str | None) -> PromptVersion | 
         if _messages(exported) != _messages(found):
             raise StoreError(f"{name!r}: {_EDITED}")
     return version
+
+
+def _beside(name: str, text: str | None) -> dict[str, Any]:
+    """What the JSON file says; nothing when there is none."""
+    try:
+        data = json.loads(text) if text else {}
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"the JSON file beside {name!r} is no JSON: {error}; export the version anew") from None
+    if not isinstance(data, dict):
+        raise StoreError(f"the JSON file beside {name!r} is no JSON object; export the version anew")
+    return data
 
 
 def _markdown(record: Mapping[str, Any], messages: Sequence[PromptMessage]) -> str:

@@ -88,10 +88,10 @@ def import_versions(store: Store, path: Path, *, aliases: bool = False, actor: s
     if not versions:
         raise UserError(f"{display(path)!r} holds no exported version; `sharpen versions export DIRECTORY` writes some")
     _refuse_conflicts(manager, versions)
+    wanted = list(_aliases_in(manager, path, versions)) if aliases else []
     for version in sorted(versions, key=lambda one: (one.created_at, SemVer.parse(one.version))):
         (report.added if manager.restore(version) else report.present).append(version)
-    if aliases:
-        report.aliases = list(_import_aliases(manager, path, {version.workflow_id for version in versions}, actor))
+    report.aliases = list(_moved(manager, wanted, actor))
     return report
 
 
@@ -144,22 +144,45 @@ def _aliases_text(manager: VersionManager, workflow: str) -> str:
     return str(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=110))
 
 
-def _import_aliases(
-    manager: VersionManager, path: Path, workflows: set[str], actor: str | None
-) -> Iterator[tuple[str, str, str]]:
+def _aliases_in(
+    manager: VersionManager, path: Path, versions: Iterable[PromptVersion]
+) -> Iterator[tuple[Path, str, str, str]]:
+    """File, workflow, alias and version of what the lists of aliases say. Raises ``PlanError`` for what cannot be."""
+    numbers: dict[str, set[str]] = {}
+    for version in versions:
+        numbers.setdefault(version.workflow_id, set()).add(version.version)
     for file in sorted(path.rglob(ALIASES)) if path.is_dir() else []:
         document = parse(read_text(file), file, format="yaml")
         data = document.data if isinstance(document.data, dict) else {}
         workflow, aliases = data.get("workflow_id"), data.get("aliases")
-        if document.problems or workflow not in workflows or not isinstance(aliases, dict):
+        if (
+            document.problems
+            or not isinstance(workflow, str)
+            or workflow not in numbers
+            or not isinstance(aliases, dict)
+        ):
             expected = "what `sharpen versions export` writes"
             raise PlanError(document.problems or Problem("no list of aliases", display(file), expected=expected))
-        here = manager.aliases(workflow)
-        for alias, version in aliases.items():
-            if here.get(alias) != version:
-                current, reason = here.get(alias, ""), f"imported from {display(file)}"
-                manager.tag(workflow, version, alias, expected_current=current, reason=reason, actor=actor)
-                yield workflow, alias, version
+        known = numbers[workflow] | {one.version for one in manager.list(workflow)}
+        for alias, number in aliases.items():
+            if not isinstance(number, str) or number not in known:
+                wrong = f"alias {alias!r} points at {number!r}"
+                raise PlanError(
+                    Problem(wrong, display(file), expected=f"one of the versions {', '.join(sorted(known))}")
+                )
+            manager.check_alias(alias if isinstance(alias, str) else repr(alias))
+            yield file, workflow, alias, number
+
+
+def _moved(
+    manager: VersionManager, wanted: Iterable[tuple[Path, str, str, str]], actor: str | None
+) -> Iterator[tuple[str, str, str]]:
+    for file, workflow, alias, version in wanted:
+        current = manager.aliases(workflow).get(alias, "")
+        if current != version:
+            reason = f"imported from {display(file)}"
+            manager.tag(workflow, version, alias, expected_current=current, reason=reason, actor=actor)
+            yield workflow, alias, version
 
 
 def _read(file: Path) -> PromptVersion | None:
