@@ -313,6 +313,9 @@ def test_csv_outcomes_and_what_is_wrong_with_them(online: Cli) -> None:
         ("c.csv", "unit_id,value\nu9,maybe\n", "c.csv:2"),
         ("d.jsonl", '{"unit_id": "u9", "value": 1}\n{"unit_id"\n', "d.jsonl:2: is no JSON"),
         ("e.jsonl", "[1]\n", "is list, no object"),
+        ("g.jsonl", "[" * 100_000, "g.jsonl:1: is no JSON"),
+        ("h.csv", "unit_id,value\n" + "u" * 200_000 + ",1\n", "is no CSV: field larger"),
+        ("i.csv", "unit_id,value,value\nu9,1,0\n", "has the column 'value' twice"),
         ("f.jsonl", '{"unit_id": "u9", "value": 1, "metrik": "x"}\n', "metrik"),
         ("g.txt", "x", "expected a file that ends in .jsonl or .csv"),
     ):

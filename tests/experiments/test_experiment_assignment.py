@@ -77,13 +77,16 @@ def test_what_is_no_unit_is_refused(unit: object) -> None:
         ({"variants": ["A", "x:y"]}, "no valid name"),
         ({"weights": {"A": 1}}, r"weights name \['A'\]"),
         ({"weights": {"A": 1, "B": 0}}, "above 0"),
-        ({"ramp": 1.2}, "less than or equal to 1"),
+        ({"variants": [["A"], ["B"]]}, "are no names"),
+        ({"weights": {"A": 1e308, "B": 1e308}}, "add up to more than a number holds"),
+        ({"ramp": 1.2}, "ramp: got 1.2; expected a number of at most 1"),
+        ({"window": "-P1D"}, "is not above 0"),
         ({"effect": 2}, "not below 1, the whole range"),
         ({"metric": {"low": 1, "high": 1}}, "not below high"),
         ({"guardrails": [{"name": "errors"}]}, "either 'margin' or 'relative'"),
         ({"guardrails": [{"name": "success", "margin": 0.1}]}, "a name twice"),
         ({"promote": "production"}, "needs 'workflow_id'"),
-        ({"rampp": 1}, "rampp"),
+        ({"rampp": 1}, "unknown key 'rampp'; did you mean 'ramp'"),
     ],
 )
 def test_a_mistake_in_a_definition_is_told(changes: dict[str, object], message: str) -> None:

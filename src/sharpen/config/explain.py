@@ -90,7 +90,7 @@ def _explain(detail: ErrorDetails, root: type, data: Any) -> _Finding:
         return _missing(user_path(location, data, missing=True), root, location)
     path = user_path(location, data)
     key = path[-1] if path else ""
-    if location and location[-1] == "[key]":
+    if location and location[-1] == "[key]" and kind != "value_error":
         return _Finding(path, f"{show(value)} cannot be a key here", f"a text, such as {str(value)!r} in quotes")
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return _unknown(path, part_at(root, location[:-1]))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from sharpen.errors import PlanError, Problem, UserError
+from sharpen.errors import PlanError, UserError
 from sharpen.executor.models import AwareDatetime, Record
 from sharpen.experiments.assignment import choose, enrolled
 
@@ -105,18 +105,18 @@ class Experiment(Record):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise PlanError(
-                [
-                    Problem(found["msg"].removeprefix("Value error, "), where, ".".join(map(str, found["loc"])))
-                    for found in error.errors()
-                ]
-            ) from error
+            from sharpen.config.explain import problems_of
+
+            raise PlanError(problems_of(error, cls, data, lambda _: where)) from error
 
     @field_validator("variants", mode="before")
     @classmethod
     def _from_names(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
-            if len(set(value)) < len(value):
+            names = [name for name in value if isinstance(name, str)]
+            if len(names) < len(value):
+                raise ValueError(f"variants {list(value)!r} are no names; expected texts such as 'A'")
+            if len(set(names)) < len(names):
                 raise ValueError(f"variants {list(value)!r} have a name twice")
             return {name: name for name in value}
         return value
@@ -130,12 +130,16 @@ class Experiment(Record):
                 raise ValueError(f"weights name {sorted(self.weights)}, variants are {sorted(self.variants)}")
             if not all(0 < weight < float("inf") for weight in self.weights.values()):
                 raise ValueError(f"weights {self.weights!r}: each must be above 0; leave a variant out instead of 0")
+            if not sum(self.weights.values()) < float("inf"):
+                raise ValueError(f"weights {self.weights!r} add up to more than a number holds; expected smaller ones")
         if self.effect >= self.metric.high - self.metric.low:
             span = self.metric.high - self.metric.low
             raise ValueError(f"effect {self.effect!r} is not below {span:g}, the whole range of {self.metric.name!r}")
         names = [self.metric.name, *(guardrail.name for guardrail in self.guardrails)]
         if len(set(names)) < len(names):
             raise ValueError(f"metrics {names!r} have a name twice")
+        if self.window is not None and self.window <= timedelta():
+            raise ValueError(f"window {self.window} is not above 0; expected one such as P7D, a week")
         if self.promote is not None and self.workflow_id is None:
             raise ValueError(f"promote {self.promote!r} needs 'workflow_id': whose alias it is")
         return self

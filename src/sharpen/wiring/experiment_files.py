@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,16 @@ def experiment_book(store: Store) -> ExperimentBook:
 
 
 def load_experiment(path: Path) -> Experiment:
-    """An experiment from YAML or JSON. Raises ``PlanError`` that names the file and each key that is wrong."""
+    """An experiment from YAML or JSON. Raises ``PlanError`` that names the file and each key that is wrong,
+    ``UserError`` for an alias that no alias can be.
+    """
     data = parse(read_text(path), path).data
     if not isinstance(data, dict):
         raise PlanError(Problem("is no experiment", str(path), expected="keys such as name and variants"))
-    return Experiment.of(data, str(path))
+    experiment = Experiment.of(data, str(path))
+    if experiment.promote is not None:
+        VersionManager.check_alias(experiment.promote)
+    return experiment
 
 
 def read_outcomes(path: Path) -> Iterator[Outcome]:
@@ -58,7 +64,7 @@ def _jsonl(path: Path, lines: Iterable[str]) -> Iterator[Outcome]:
             continue
         try:
             data = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # nested deeper than Python goes
             raise PlanError(Problem(f"is no JSON: {error}", f"{path}:{number}", expected=_EXAMPLE)) from None
         if not isinstance(data, dict):
             raise PlanError(Problem(f"is {type(data).__name__}, no object", f"{path}:{number}", expected=_EXAMPLE))
@@ -67,10 +73,19 @@ def _jsonl(path: Path, lines: Iterable[str]) -> Iterator[Outcome]:
 
 def _csv(path: Path, lines: Iterable[str]) -> Iterator[Outcome]:
     reader = csv.DictReader(lines)
+    try:
+        yield from _rows(path, reader)
+    except csv.Error as error:
+        raise PlanError(Problem(f"is no CSV: {error}", f"{path}:{reader.line_num}", expected=_CSV)) from None
+
+
+def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Outcome]:
     missing = [name for name in ("unit_id", "value") if name not in (reader.fieldnames or ())]
     if missing:
         found = f"columns {list(reader.fieldnames or ())!r}"
         raise PlanError(Problem(f"has {found}, no {missing[0]!r}", f"{path}:1", expected=f"columns among {FIELDS}"))
+    if twice := [name for name, number in Counter(reader.fieldnames).items() if number > 1]:
+        raise PlanError(Problem(f"has the column {twice[0]!r} twice", f"{path}:1", expected=_CSV))
     for row in reader:
         where = f"{path}:{reader.line_num}"
         if None in row or None in row.values():
@@ -95,4 +110,5 @@ def _outcome(data: Mapping[str, Any], where: str) -> Outcome:
         ) from None
 
 
+_CSV = "a header such as unit_id,value and one row for each outcome"
 _EXAMPLE = '{"unit_id": "user-17", "value": 1, "at": "2026-03-01T12:00:00Z"}'
