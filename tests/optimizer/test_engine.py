@@ -195,6 +195,28 @@ async def test_running_dry_in_the_middle_claims_nothing():
     assert found.verification is None or not found.verification.accepted
 
 
+async def test_a_search_that_is_cut_off_begins_no_proof_even_with_a_leader():
+    phases = []
+
+    class Watch:
+        def phase(self, name, detail):
+            phases.append(name)
+
+        def candidate(self, *told):
+            pass
+
+    world = World(TRUTH)
+    searching, _ = engine(world, ["suffixes"], observer=Watch())
+    world.max_calls = world.calls + 100  # as Ctrl-C does it: nothing runs any more
+    world.calls_left = lambda: None
+    found = await searching.run(SEED, ANALYSIS)
+    assert found.stop_reason
+    assert found.winner is not None
+    assert found.verification is None  # a proof that is opened counts as a look at the held-out cases
+    assert "prove" not in phases
+    assert not any(purpose == "holdout" for purpose, _ in world.asked)
+
+
 async def test_a_rewriter_that_runs_out_of_budget_ends_the_search_not_the_program(monkeypatch):
     async def propose(self, context):
         raise BudgetExhausted("max_calls 600 spent")

@@ -74,6 +74,13 @@ def test_a_search_that_was_stopped_never_says_that_there_is_nothing_to_find() ->
     assert (racing.tone, racing.label, racing.headline) == ("warn", "Unfinished", "Stopped before the proof")
     assert racing.detail.startswith("None of 3 measured candidates had done better than the baseline on the dev split ")
     assert racing.notes == ("Stopped early: interrupted (Ctrl-C)",)
+    led = make_outcome(candidate_rate=0.5, **why, verification=None, holdout_run=None)
+    leader = next(each for each in led.candidates if each.status == "winner")
+    leading = of_optimization(led)
+    assert leading.headline == "Stopped before the proof"
+    assert leader.dev is not None
+    assert leading.detail.startswith(f"By then {leader.id} led with {100 * leader.dev.success_rate:.1f}% of ")
+    assert "nothing is proved" in leading.detail
     proposing = of_optimization(make_outcome(**LOST, **why, candidates=()))
     assert proposing.detail.startswith("No candidate was measured. Today")
     cut = make_outcome(candidate_rate=0.5, **why)

@@ -77,7 +77,8 @@ class Engine:
         found, verification = Found(), None
         try:
             found = await self._search.search(context)
-            verification = await self._prove(context, found)
+            if not context.stop_reason:  # nothing can be asked any more: to begin a proof would only use up a look
+                verification = await self._prove(context, found)
         except BudgetExhausted as error:
             context.stop_reason = str(error)
         return SearchOutcome(

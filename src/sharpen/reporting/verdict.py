@@ -135,6 +135,10 @@ def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
     measured = fig.plural(evaluated, "measured candidate")
     if outcome.stop_reason:
         tried = f"None of {measured} had done better than the baseline on the dev split by then."
+        leader = next((each for each in outcome.candidates if each.status == "winner"), None)
+        if outcome.result is not None and leader is not None and leader.dev is not None:
+            passed = f"{fig.percent(leader.dev.success_rate)} of {fig.plural(leader.dev.cases, 'dev case')}"
+            tried = f"By then {leader.id} led with {passed}; nothing is proved."
         tried = tried if evaluated else "No candidate was measured."
         return VerdictText("warn", "Unfinished", "Stopped before the proof", f"{tried} Today {passing}.{kept}", notes)
     tried = f"None of {measured} did better than the baseline on the dev split{_but_for_limits(outcome)}."
