@@ -191,3 +191,13 @@ def test_a_version_that_never_ran_to_its_end_is_no_reference(cli: Cli) -> None:
     (cli.directory / "plan.json").write_text(json.dumps(plan(20, rules={"no_worse_than": "1.0.0"})), "utf-8")
     skipped = cli("decide", "plan.json", "--json").json["decision"]["skipped"]
     assert any("no such version was kept and measured yet" in line for line in skipped)
+    said = "warning: no_worse_than '1.0.0': no such version was kept and measured yet;"
+    assert said in cli("run", "plan.json", "--set", "execution.budget.max_calls=500").out
+    assert "warning" not in cli("run", "plan.json").out  # by now it was
+
+
+def test_a_run_is_not_held_against_itself(cli: Cli) -> None:
+    (cli.directory / "prompt.md").write_text("Which one? {{ n }}", "utf-8")
+    cli("versions", "create", "prompt.md", "-w", "triage")
+    assert run(cli, 2, rules={"no_worse_than": "latest"}) == 1  # min_success_rate counts
+    assert run(cli, 2, rules={"no_worse_than": "latest"}) == 0  # no worse than the first

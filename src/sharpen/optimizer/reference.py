@@ -22,11 +22,15 @@ ALPHA = 0.05
 
 
 class Reference(Record):
-    """A version and what was measured when it was accepted: so many of ``cases`` passed."""
+    """A version and what was measured when it was accepted: so many of ``cases`` passed.
+
+    ``run_id``: the run that measured it, which cannot be held against itself; empty for a proof's.
+    """
 
     version: str
     passed: int
     cases: int
+    run_id: str = ""
 
     @classmethod
     def of(cls, version: str, metrics: Metrics | None) -> Reference | None:
@@ -56,7 +60,7 @@ class HistoricalRules(ScoringRules):
     def broken_limits(self, results: TestExecutionReport) -> list[Trigger]:
         """See ``ScoringRules``."""
         found = super().broken_limits(results)
-        if self.reference is None or not results.ran_tests:
+        if self.reference is None or not results.ran_tests or self.reference.run_id == results.run_id:
             return found
         worse = worse_than(self.reference, *cases_of(results.successful_tests, results.ran_tests, self.repeats))
         others = [trigger for trigger in found if trigger.metric != "success_rate"]
@@ -72,7 +76,10 @@ class HistoricalRules(ScoringRules):
     ) -> Decision:
         """See ``ScoringRules``."""
         decision = super().decide(analysis, test_results, baseline_metrics=baseline_metrics, config=config)
-        if self.reference is not None:
+        itself = (
+            test_results is not None and self.reference is not None and self.reference.run_id == test_results.run_id
+        )
+        if self.reference is not None and not itself:
             return decision
         why = "no such version was kept and measured yet; min_success_rate counts"
         note = f"no_worse_than {self.no_worse_than!r}: {why}"

@@ -84,7 +84,10 @@ def print_run(
     _print_verdict(console, verdict.of_run(result, report, decision))
     figures = [pair for pair in comparison.run_figures(result, report) if pair[1] != fig.NOTHING]
     print_pairs(console, figures)
-    for warning in result.metadata.get("warnings", ()):
+    warnings = list(result.metadata.get("warnings", ()))
+    if decision is not None:  # that a rule of the plan was replaced decides over the exit code
+        warnings += [why for why in decision.skipped if why.startswith("no_worse_than ")]
+    for warning in warnings:
         print_line(console, f"warning: {warning}", "yellow")
     if time:
         print_time(console, time_breakdown.of_run(result))

@@ -53,7 +53,7 @@ def _of_a_run(version: PromptVersion, accepted_at: datetime, store: Store) -> Re
         return None
     repeats = int((store.runs.get(run.run_id).manifest.get("execution") or {}).get("repeats") or 1)
     passed, cases = cases_of(run.succeeded_tasks, run.completed_tasks, repeats)
-    return Reference(version=version.version, passed=passed, cases=cases)
+    return Reference(version=version.version, passed=passed, cases=cases, run_id=run.run_id)
 
 
 def breaks_measured_rules(decision: Decision) -> bool:
