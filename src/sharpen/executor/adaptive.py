@@ -183,6 +183,8 @@ class AdaptiveLimit:
         if self._slots.known:
             return PAUSE_S
         safe = 0.0 if (self._pace.full and self._pace.searching) or self._pace.rate is None else self._limit
+        if self._pause.window_s > SHORT_S and self._pace.found is not None:  # nobody knows when it began
+            safe = min(safe, self._pace.safe)
         return self._pause.window_s * (1 - min(1.0, safe / pace)) + 2 / pace
 
     def _judge(self, now: float) -> None:

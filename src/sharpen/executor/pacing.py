@@ -6,7 +6,8 @@ of the calls accepted until then tell the limit (the arrival curves of network c
 
 - a window that is full again holds as many calls as were accepted before the first refusal;
 - a bucket held that many at most, at any time, and nothing at the refusals: so the rate at which it is filled is the
-  largest excess of calls over its size, divided by the time in which they came.
+  largest excess of calls over its size, divided by the time in which they came;
+- of a server that allows no burst, the shortest gap that was accepted and the one that was refused are the bounds.
 
 Then the pace follows the cubic curve of TCP CUBIC (RFC 9438) around what was found, ever more slowly as long as it
 holds. A refusal there bounds the limit from both sides, by the pace refused and by what was accepted.
@@ -31,6 +32,16 @@ and the whole of the next. A bucket lets more through, but where it is about as 
 SHORT_S = 1.0
 """Of a window longer than that the length was learned; the shortest one also stands for a bucket."""
 
+GROWTH, CAREFUL_GROWTH = 1.0, 0.5
+"""The search grows by so many doublings at most from call to call, the latter where little or no burst is allowed:
+there each call tells as much as a window of them does elsewhere."""
+
+TIGHT = 4
+"""So few calls are no burst: one single gap between two calls may be too short for such a server."""
+
+EXACT_S = 1e-6
+"""Moments that differ by less are the same."""
+
 MEMORY = 2048
 """Starts that are remembered."""
 
@@ -53,7 +64,7 @@ MOST_FALLS = 2
 """A search that goes on downwards for longer than that converges to nothing: there is no such limit."""
 
 CATCH_UP_S = 0.01
-"""So far behind its pace a start may be made up for: timers are not exact."""
+"""So far behind its pace a start may be made up for, where a burst is allowed: timers are not exact."""
 
 
 class Pace:
@@ -69,11 +80,13 @@ class Pace:
         self._base: float | None = None
         self._doubling_s = math.inf
         self._curve_s = MIN_CURVE_S
+        self._dip = WIDTH  # the curve begins so much below what was found
         self._age = 0.0
         self._refused = math.inf  # the last pace that was refused
         self._falls = 0  # refusals in a row, each at a lower pace than the one before
         self._misses = 0  # the same, each below what had been found by the one before
         self._count, self._seconds = 0, 0.0
+        self._least = self._most = 0.0  # bounds of the limit at the last refusal
         self._burst, self._lasted = 0, 0.0  # so many calls were accepted before the first refusal, and for so long
         self._starts: deque[float] = deque(maxlen=MEMORY)  # of accepted calls, since the last refusal but one
         self._empty_at = -math.inf  # the last refusal
@@ -89,13 +102,18 @@ class Pace:
         if self._base is None:
             return None
         if self.found is not None:
-            return self.found * (1 + WIDTH * math.pow(self._age / self._curve_s - 1, 3))
+            return self.found * (1 + self._dip * math.pow(self._age / self._curve_s - 1, 3))
         return self._base * math.pow(2.0, min(self._age / self._doubling_s, 64))
+
+    @property
+    def _tight(self) -> bool:
+        """Little or no burst is allowed: one single gap between two calls may be too short."""
+        return 0 < self._burst <= TIGHT
 
     @property
     def safe(self) -> float:
         """A rate that was accepted, on the whole; 0: none is known."""
-        return 0.0 if self.found is None else (1 - WIDTH) * self.found
+        return 0.0 if self.found is None else (1 - self._dip) * self.found
 
     @property
     def searching(self) -> bool:
@@ -106,7 +124,7 @@ class Pace:
         """Search from what was accepted so far: so many calls ``since`` then, all of them in the first ``lasted``."""
         probes = [start for start in self._starts if start > since + lasted]
         self.forget()
-        self._burst, self._lasted, self._empty_at = count, lasted, since + lasted
+        self._burst, self._lasted, self._empty_at = count, lasted * (count - 1) / max(1, count), since + lasted
         self._starts.extend(since + lasted * number / count for number in range(count))
         self._starts.extend(probes)
         self._doubling_s = QUICK_S if count < FEW else DOUBLING_S
@@ -124,7 +142,7 @@ class Pace:
         self._base = self.found = None
         self._refused = math.inf
         self._count, self._seconds = 0, 0.0
-        self._burst, self._lasted, self.accepted, self._age = 0, 0.0, 0.0, 0.0
+        self._burst, self._lasted, self._least, self.accepted, self._age = 0, 0.0, 0.0, 0.0, 0.0
         self._starts.clear()
         self._curve_s = MIN_CURVE_S
 
@@ -136,26 +154,34 @@ class Pace:
             CURVE_PER_PAUSE * pause_s,
         )
         self._curve_s = min(self._curve_s, MAX_CURVE_S)
-        self._base, self.found, self._age = rate, rate, 0.0
+        self._base, self.found, self._dip, self._age = rate, rate, WIDTH, 0.0
 
     def explain(self, at: float, now: float, pace: float, count: int, window_s: float) -> float:
         """The limit that explains a refusal ``now`` of a call that started ``at`` that moment, or nearly does.
 
         ``count`` calls were accepted since the last refusal.
         """
-        starts = [start for start in self._starts if start < at]
+        starts = [start for start in self._starts if start <= at + EXACT_S]
+        last = starts.pop() if starts else at  # the refused call itself
         self._starts = deque(starts, MEMORY)  # those on their way when the refusal came may have been refused as well
         empty_at, self._empty_at = self._empty_at, now
         since = max(1, count) / max(at - empty_at, 1e-3)  # nothing was left at the last refusal
         most, least = since, 0.0
-        if self._burst:
+        if self._burst and starts:
             for number, start in enumerate(starts):
-                excess, seconds = len(starts) - number - self._burst, at - start - self._lasted
+                excess, seconds = len(starts) - number - self._burst, last - start - self._lasted
                 if excess < 0 or seconds <= 0:
                     break
-                most, least = max(most, (excess + 1) / seconds), max(least, excess / seconds)
+                most = max(most, (excess + 1) / seconds)
+                accepted_s = starts[-1] - start - self._lasted
+                if excess and accepted_s > 0:
+                    least = max(least, excess / accepted_s)
+        # where each gap tells, whatever was accepted once is kept in mind
+        self._least = min(pace, max(least, self._least if self._tight else 0.0))
+        self._most = max(self._least, min(pace, most))
         lately = sum(start > at - window_s for start in starts)
-        limit, window = max((most + least) / 2, since), min(lately, self._burst) / window_s
+        limit = max(since, self._least if self._tight else (self._least + self._most) / 2)
+        window = min(lately, self._burst) / window_s
         if window_s > SHORT_S:  # its length is known, and it is full
             limit = max(limit, lately / window_s)
         self.full = (
@@ -176,13 +202,22 @@ class Pace:
         if self._count >= FEW:
             self.accepted = max(self.accepted, min(pace, self._count / max(self._seconds, window_s)))
             self._count, self._seconds = 0, 0.0
-        self._falls = self._falls + 1 if pace < (1 - WIDTH) * self._refused < math.inf else 0
-        self._misses = self._misses + 1 if self.found is not None and pace < (1 - WIDTH / 2) * self.found else 0
-        self._refused = pace
+        step = WIDTH / 2 if self._tight else WIDTH
+        self._falls = self._falls + 1 if pace < (1 - step) * self._refused < math.inf else 0
         limit = min(pace, limit)
-        if not (self.full or (self.searching and count >= FEW)):
-            limit = min(math.sqrt(limit * pace), pace * (1 - WIDTH * (2.0 ** min(self._misses, MOST_FALLS) - 1)))
+        missed = self.found is not None and pace < (1 - WIDTH / 2) * self.found
+        sure = self._tight and count >= FEW and limit >= (1 - WIDTH) * pace  # it is known from both sides
+        self._misses = self._misses + 1 if missed and not sure else 0
+        self._refused = pace
+        dip = WIDTH
+        if self.searching and self._tight and not self.full:
+            low, limit = limit, math.sqrt(limit * max(limit, self._most))
+            dip = 1 - (1 - 2 * WIDTH) * low / limit
+        elif not (self.full or (self.searching and count >= FEW)):
+            limit = limit * (1 - WIDTH / 2) if self._tight else math.sqrt(limit * pace)
+            limit = min(limit, pace * (1 - WIDTH * (2.0 ** min(self._misses, MOST_FALLS) - 1)))
         self.settle(limit, window_s, pause_s if count >= FEW or self.full else 0.0)
+        self._dip = dip
         return explained and self._falls <= MOST_FALLS
 
     def wait(self, now: float) -> float:
@@ -210,9 +245,9 @@ class Pace:
             return
         waited = now - self._blocked_at
         self._blocked_at = None
-        # a search grows to at most twice the pace from call to call
-        self._age += min(waited, self._doubling_s) if self.searching else waited
-        self._next_at = max(self._next_at, now - CATCH_UP_S) + 1 / (self.rate or before)
+        most = self._doubling_s * (CAREFUL_GROWTH if self._tight else GROWTH) if self.searching else math.inf
+        self._age += min(waited, most)
+        self._next_at = max(self._next_at, now - (0.0 if self._tight else CATCH_UP_S)) + 1 / (self.rate or before)
 
     def resume(self, now: float) -> None:
         """Calls may start again after a pause."""
