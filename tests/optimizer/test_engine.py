@@ -2,6 +2,7 @@
 
 import random
 import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -215,6 +216,27 @@ async def test_a_search_that_is_cut_off_begins_no_proof_even_with_a_leader():
     assert found.verification is None  # a proof that is opened counts as a look at the held-out cases
     assert "prove" not in phases
     assert not any(purpose == "holdout" for purpose, _ in world.asked)
+
+
+async def test_a_budget_that_nobody_can_watch_is_told():
+    class Silent(World):
+        def outcome(self, prompt, case_id):
+            return replace(super().outcome(prompt, case_id), cost=None, tokens=0.0)
+
+        def cost_left(self):
+            return 1.0
+
+        def tokens_left(self):
+            return 1e9
+
+    searching, _ = engine(Silent(TRUTH, max_calls=400), ["suffixes"])
+    notes = (await searching.run(SEED, ANALYSIS)).notes
+    assert [note.partition(":")[0] for note in notes] == [
+        "max_cost_usd could not be kept",
+        "max_tokens could not be kept",
+    ]
+    searching, _ = engine(World(TRUTH, max_calls=400), ["suffixes"])
+    assert not (await searching.run(SEED, ANALYSIS)).notes
 
 
 async def test_a_rewriter_that_runs_out_of_budget_ends_the_search_not_the_program(monkeypatch):

@@ -5,13 +5,13 @@ Whatever engine searches, what the proof will cost is set aside before, and its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sharpen.config.rules import Thresholds
-from sharpen.errors import BudgetExhausted, ErrorKind
+from sharpen.errors import BudgetExhausted
 from sharpen.optimizer.engines.base import Found, SearchContext
-from sharpen.optimizer.engines.registry import engine_for
+from sharpen.optimizer.engines.registry import DEFAULT, engine_for
 from sharpen.optimizer.measures import changed, metrics_of
 from sharpen.optimizer.models import (
     CandidateReport,
@@ -21,7 +21,7 @@ from sharpen.optimizer.models import (
     StrategyShare,
     Verification,
 )
-from sharpen.optimizer.ports import CaseOutcome, RewritePrompt, SearchObserver
+from sharpen.optimizer.ports import CaseOutcome, SearchObserver
 from sharpen.optimizer.proof.plan import Claim
 from sharpen.optimizer.proof.sequential import SequentialProof
 from sharpen.optimizer.proposals import Measurement
@@ -29,7 +29,7 @@ from sharpen.optimizer.proving import prove
 from sharpen.optimizer.reserve import runs_left
 from sharpen.optimizer.search import Contender
 from sharpen.optimizer.splits import Split
-from sharpen.targets.base import Failure, Message, TargetError
+from sharpen.optimizer.watched_rewriter import WatchedRewriter
 
 
 @dataclass(slots=True)
@@ -81,6 +81,10 @@ class Engine:
                 verification = await self._prove(context, found)
         except BudgetExhausted as error:
             context.stop_reason = str(error)
+        if isinstance(context.given.rewrite, WatchedRewriter):
+            ours = self._search.name == DEFAULT and not any(":" in name for name in self._names)
+            context.notes += context.given.rewrite.told(context.contenders if ours else None)
+        context.notes += _unwatched(self._given)
         return SearchOutcome(
             contenders=context.contenders,
             candidates=tuple(_report(each, context, found.winner) for each in context.contenders),
@@ -142,20 +146,21 @@ def context_for(
         baseline={case_id: outcome for case_id, outcome in given.baseline.items() if case_id in known},
         split=Split(given.split.train, given.split.dev, ()),
         account=None,
-        rewrite=_within(room, given.rewrite) if given.rewrite else None,
+        rewrite=WatchedRewriter(room, given.rewrite) if given.rewrite else None,
     )
     return SearchContext(prompt, analysis, shown, config, names, observer, room)
 
 
-def _within(room: Callable[[], int | None], rewrite: RewritePrompt) -> RewritePrompt:
-    """A rewriter that fails when all that is left is set aside for the proof, instead of spending that."""
-
-    async def ask(messages: tuple[Message, ...]) -> str:
-        if room() == 0:
-            raise TargetError(Failure(ErrorKind.BUDGET, "what is left of the budget is set aside for the proof"))
-        return await rewrite(messages)
-
-    return ask
+def _unwatched(given: Measurement) -> list[str]:
+    """What the plan limits and nobody tells: such a budget cannot be kept."""
+    ran = [outcome for outcome in given.baseline.values() if outcome.ran]
+    found = []
+    if given.meter.cost_left() is not None and any(outcome.cost is None for outcome in ran):
+        found.append("max_cost_usd could not be kept: the price of the calls is unknown; set target.price or max_calls")
+    silent = any(outcome.calls for outcome in ran) and not any(outcome.tokens for outcome in ran)
+    if given.meter.tokens_left() is not None and silent:
+        found.append("max_tokens could not be kept: the target does not tell how many it uses; set max_calls")
+    return found
 
 
 def _untried(contenders: Sequence[Contender], winner: Contender | None) -> str | None:
