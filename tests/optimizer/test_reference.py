@@ -121,3 +121,12 @@ def test_repeats_of_a_case_are_no_cases_of_their_own():
     assert [trigger.metric for trigger in repeated.broken_limits(report(50))] == ["success_rate"]
     assert cases_of(85, 100, 5) == (17, 20)
     assert cases_of(1, 1, 5) == (1, 1)
+
+
+def test_the_results_that_are_the_reference_are_judged_by_the_threshold():
+    itself = Reference(version="1.0.0", passed=50, cases=100, run_id="r")
+    assert [trigger.metric for trigger in rules(itself).broken_limits(report(50))] == ["success_rate"]
+    assert rules(itself).decide(GOOD, report(50)).skipped != ()
+    assert rules(itself.model_copy(update={"run_id": "s"})).broken_limits(report(50)) == []
+    unnamed = report(50).model_copy(update={"run_id": ""})
+    assert rules(itself.model_copy(update={"run_id": ""})).broken_limits(unnamed) == []

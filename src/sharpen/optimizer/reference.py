@@ -44,6 +44,10 @@ class Reference(Record):
         """0..1."""
         return self.passed / self.cases
 
+    def is_of(self, results: TestExecutionReport) -> bool:
+        """Whether it is these very results."""
+        return bool(self.run_id) and self.run_id == results.run_id
+
 
 @dataclass(frozen=True)
 class HistoricalRules(ScoringRules):
@@ -60,7 +64,7 @@ class HistoricalRules(ScoringRules):
     def broken_limits(self, results: TestExecutionReport) -> list[Trigger]:
         """See ``ScoringRules``."""
         found = super().broken_limits(results)
-        if self.reference is None or not results.ran_tests or self.reference.run_id == results.run_id:
+        if self.reference is None or not results.ran_tests or self.reference.is_of(results):
             return found
         worse = worse_than(self.reference, *cases_of(results.successful_tests, results.ran_tests, self.repeats))
         others = [trigger for trigger in found if trigger.metric != "success_rate"]
@@ -76,10 +80,7 @@ class HistoricalRules(ScoringRules):
     ) -> Decision:
         """See ``ScoringRules``."""
         decision = super().decide(analysis, test_results, baseline_metrics=baseline_metrics, config=config)
-        itself = (
-            test_results is not None and self.reference is not None and self.reference.run_id == test_results.run_id
-        )
-        if self.reference is not None and not itself:
+        if self.reference is not None and not (test_results and self.reference.is_of(test_results)):
             return decision
         why = "no such version was kept and measured yet; min_success_rate counts"
         note = f"no_worse_than {self.no_worse_than!r}: {why}"
