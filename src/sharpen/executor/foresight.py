@@ -24,6 +24,7 @@ class _Gauge:
 
     seen_at: float = -math.inf
     moment: float = 0.0
+    moved: bool = False  # within one look, so that it was no new window
 
     def hold(
         self, now: float, took: float, needed: float, limit: float | None, remaining: float | None, reset_s: float
@@ -33,7 +34,11 @@ class _Gauge:
         A bucket has been filled since the call was let in; when a window began is told as of the answer, to be safe.
         """
         moment, elapsed = now + reset_s, now - self.seen_at
-        steady = elapsed >= MIN_SPAN_S and moment - self.moment >= 0.5 * elapsed
+        steady = self.moved
+        if elapsed >= MIN_SPAN_S:
+            steady = moment - self.moment >= 0.5 * elapsed
+            if now <= self.moment:
+                self.moved = steady
         if elapsed == math.inf or (now > self.moment and reset_s >= MIN_SPAN_S):  # the first look, or another window
             self.seen_at, self.moment = now, moment
         if remaining is None or remaining >= needed:
