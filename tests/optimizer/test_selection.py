@@ -70,6 +70,16 @@ def test_weights_choose_among_the_front_and_the_claim_is_one_that_the_proof_test
     assert selector(Weights(tokens=1.0)).weighted([contender("much", 16, 40)]).claim == "better"
 
 
+def test_weights_hold_two_against_each_other_on_the_cases_that_both_saw() -> None:
+    full = contender("full", 16, 100)
+    lucky = contender("lucky", 12, 110, cases=12)  # all of the easy ones, which the other passed as well, for less
+    choose = selector(Weights(tokens=0.1), seed=0)
+    assert choose.score(lucky) > choose.score(full)
+    assert choose.weighted([lucky, full]) == Choice(full, "better")
+    ahead = contender("ahead", 12, 90, cases=12)
+    assert choose.weighted([lucky, full, ahead]) == Choice(ahead, "better")
+
+
 def test_weights_never_buy_more_than_the_margin_or_what_nobody_proves() -> None:
     weights = Weights(quality=0.01, tokens=1, latency=10)
     assert selector(weights).weighted([contender("lost", 8, 10)]) == Choice()

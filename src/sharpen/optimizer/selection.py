@@ -72,14 +72,22 @@ class Selector:
         return challenger
 
     def weighted(self, contenders: Sequence[Contender]) -> Choice:
-        """By the weights: the highest score above 0 among those on the front that a proof has a claim for."""
+        """By the weights: the highest score among those on the front that a proof has a claim for, and above 0.
+
+        Two are held against each other on the cases that both have seen; who saw few may have seen the easy ones.
+        """
         allowed = [each for each in contenders if self._seen(each) and not self.breaks(each)]
         measured = [(each, metrics_of(each.outcomes[case_id] for case_id in self._seen(each))) for each in allowed]
-        scored = [(score, each) for each in front_of(measured) if (score := self.score(each)) and self._claim(each)]
-        score, winner = max(scored, key=lambda pair: pair[0], default=(0.0, None))
-        if winner is None or score <= 0:
-            return Choice()
-        return Choice(winner, self._claim(winner) or "better")
+        worthy = [each for each in front_of(measured) if (self.score(each) or 0.0) > 0 and self._claim(each)]
+        winner: Contender | None = None
+        for each in sorted(worthy, key=lambda each: (-len(self._seen(each)), -(self.score(each) or 0.0))):
+            if winner is None:
+                winner = each
+                continue
+            both = [case_id for case_id in self._seen(each) if case_id in winner.outcomes]
+            if self._key(each, both) < self._key(winner, both):
+                winner = each
+        return Choice(winner, self._claim(winner) or "better") if winner else Choice()
 
     def cheaper(self, standing: Iterable[Contender]) -> Choice:
         """Of those still ``standing`` the one that saves most tokens and passed, within the margin, as much."""
