@@ -175,6 +175,8 @@ def test_the_winner_is_promoted_with_the_reason(project: Cli) -> None:
     with store_at(project) as store:
         versions = VersionManager(store.versions)
         assert versions.get("routing", "production").message.startswith("won A/B test")
+        runs = {run_id for one in found["variants"] for run_id in one["run_ids"]}
+        assert set(versions.get("routing", "production").run_ids) == runs  # of both sides, so that none is pruned
         [move] = versions.alias_history("routing", "production")
         assert move.actor == "sharpen ab"
         assert "B wins" in (move.reason or "")
@@ -228,6 +230,16 @@ def test_guardrails_stop_a_harmful_variant(cli: Cli) -> None:
     assert found.code == 1, found.err
     assert found.json["verdict"] == "harm"
     assert "errors+0.02" in found.json["reason"]
+
+
+def test_a_cost_that_the_target_does_not_tell_is_no_cost_that_holds(cli: Cli) -> None:
+    cli.write("costless.py", "def answer(request):\n    return request.messages[-1].content\n")
+    cli.plan(target={"kind": "python", "function": "costless:answer"})
+    cli.write("good.md", GOOD)
+    found = cli("ab", "plan.yaml", "-v", "A=plan", "-v", "B=good.md", "-g", "cost+10%", "--output", "r.html")
+    assert ">unknown</span> cost+10% of B" in (cli.directory / "r.html").read_text("utf-8")
+    assert "cost+10% of B: UNKNOWN, the target tells no cost" in found.out
+    assert "calls, cost unknown;" in " ".join(found.out.split())
 
 
 def test_reports_are_written(project: Cli) -> None:

@@ -123,6 +123,8 @@ class PairedHarm:
         allowed = (self._factor - 1) * self._control.mean + self._allowed
         unit = UNITS[self._guardrail.metric]
         worse = f"{self._difference.mean:+.4g}{f' {unit}' if unit else ''} a case, {allowed:.4g} allowed"
+        if not self._difference.number:
+            worse = f"the target tells no {self._guardrail.metric}"
         return GuardrailCheck(
             guardrail=self._guardrail.label,
             variant=variant,

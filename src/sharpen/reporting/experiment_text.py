@@ -70,7 +70,8 @@ def looked(report: ExperimentReport) -> str:
     of = f" of {report.available:,}" if report.available else ""
     noun = report.sample_name if report.samples == 1 and not of else f"{report.sample_name}s"
     seen = f"{report.samples:,}{of} {noun}"
-    calls = f", {fig.plural(report.calls, 'call')}, {fig.usd(report.cost)}" if report.kind == "offline" else ""
+    cost = "cost unknown" if report.cost is None else fig.usd(report.cost)
+    calls = f", {fig.plural(report.calls, 'call')}, {cost}" if report.kind == "offline" else ""
     return (
         f"{seen}{calls}; one looks as often as one likes: a false winner or loser at most in {report.alpha:.0%} "
         "of experiments"
@@ -161,7 +162,8 @@ def metric_rows(report: ExperimentReport, variant: str) -> list[tuple[str, str, 
 
 def guardrail_line(check: GuardrailCheck) -> str:
     """One guardrail of one variant."""
-    return f"{check.guardrail} of {check.variant}: {'BROKEN' if check.harmed else 'holds'}, {check.reason}"
+    state = "BROKEN" if check.harmed else "holds" if check.samples else "UNKNOWN"
+    return f"{check.guardrail} of {check.variant}: {state}, {check.reason}"
 
 
 def variant_line(one: VariantSummary) -> str:

@@ -63,7 +63,8 @@ def promote_variant(
     version = winner.version or _number(versions.find_by_content(workflow_id, manifest.prompt.content_hash))
     if version is None:
         estimate = next(one.estimate for one in report.comparisons if one.variant == winner.name)
-        runs = next(one.run_ids for one in report.variants if one.name == winner.name)
+        sides = (control.name, winner.name)  # either side is evidence: what a version rests on is never pruned
+        runs = tuple(run_id for one in report.variants if one.name in sides for run_id in one.run_ids)
         version = versions.create(
             workflow_id,
             Prompt.of(manifest.prompt, id=workflow_id, workflow_id=workflow_id),
