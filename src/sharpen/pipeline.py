@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.prompts import PromptTemplate
 from sharpen.config.targets import LocalTarget
-from sharpen.errors import RunAborted
+from sharpen.errors import ErrorKind, RunAborted
 from sharpen.executor.models import RunExecutionResult, RunStatus
 from sharpen.optimizer.analysis.analyzer import LintContext
 from sharpen.optimizer.engine import SearchOutcome
@@ -31,10 +31,11 @@ from sharpen.optimizer.models import (
 )
 from sharpen.optimizer.optimizer_service import OptimizerService, analyze_prompt
 from sharpen.optimizer.outcomes import outcomes_of
-from sharpen.optimizer.planning import SearchPlan, plan_search
+from sharpen.optimizer.planning import SearchPlan, nothing_to_win, plan_search
 from sharpen.optimizer.ports import CaseOutcome, HoldoutLedger, LabelledCase, Purpose, RewritePrompt, SpendMeter
 from sharpen.optimizer.proposals import Measurement
 from sharpen.optimizer.recommending.models import Recommendation
+from sharpen.optimizer.recommending.ordering import SAVES
 from sharpen.optimizer.strategies.registry import AUTO, expand
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.newer import newer_than
@@ -43,6 +44,11 @@ from sharpen.versions.version_manager import VersionManager
 
 Recommend = Callable[[Sequence[str], PromptAnalysis, ErrorPatterns | None], Recommendation]
 """(the strategies in the order of the rules, the prompt's analysis, what fails on train and dev) → what to do."""
+
+
+NO_MATTER_OF_THE_PROMPT = frozenset(
+    {ErrorKind.CONNECTION, ErrorKind.SERVER, ErrorKind.RATE_LIMIT, ErrorKind.AUTHENTICATION}
+)
 
 
 class Workbench(Protocol):
@@ -121,7 +127,10 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
     notes = newer_than(bench.versions, prompt_of(manifest), bench.run_id)
     found: dict[str, Any] = {"stop_reason": baseline.stop_reason}
     if story.decision.should_optimize and baseline.status is RunStatus.COMPLETED:
-        found = await _improve(manifest, bench, story, searched, cases, patterns)
+        if why := _hopeless(manifest, story, searched):
+            found["notes"] = (why,)
+        else:
+            found = await _improve(manifest, bench, story, searched, cases, patterns)
     tokens, cost = bench.spent()
     return OptimizationOutcome(
         run_id=bench.run_id,
@@ -141,6 +150,20 @@ async def optimize(manifest: RunManifest, bench: Workbench) -> OptimizationOutco
         notes=(*notes, *found.pop("notes", ())),
         **found,
     )
+
+
+def _hopeless(manifest: RunManifest, story: RunStory, searched: SearchPlan) -> str | None:
+    """Why a search would be paid for nothing, as the baseline shows; None when it may help."""
+    statistics = story.result.statistics
+    if not statistics.succeeded_tasks + statistics.failed_tasks:
+        kinds = {task.error.kind for task in story.result.task_results if task.error}
+        if kinds <= NO_MATTER_OF_THE_PROMPT:
+            named = ", ".join(sorted(kind.value.replace("_", " ") for kind in kinds))
+            return f"no call was answered ({named}), and no other prompt changes that"
+    saving = SAVES in (story.decision.strategy, *manifest.optimize.strategies[:1])
+    if saving or manifest.optimize.weights is not None:  # what is cheaper and no worse can be proved where all pass
+        return None
+    return nothing_to_win(searched, _by_case(story.result))
 
 
 async def _improve(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sharpen.config.models import Case, RunManifest
-from sharpen.optimizer.ports import HoldoutGrant, HoldoutLedger
+from sharpen.optimizer.ports import CaseOutcome, HoldoutGrant, HoldoutLedger
 from sharpen.optimizer.proof.holdout import HoldoutAccount
-from sharpen.optimizer.proof.units import case_key
-from sharpen.optimizer.splits import Split, split_cases
+from sharpen.optimizer.proof.power import unanimous_units
+from sharpen.optimizer.proof.units import case_key, units_of
+from sharpen.optimizer.splits import Split, due_message, split_cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,23 @@ def plan_search(manifest: RunManifest, cases: Sequence[Case], ledger: HoldoutLed
     labelled = [(case.id, case.expected) for case in cases]
     split = split_cases(labelled, config.split, config.alpha, account.groups, account.barred())
     return SearchPlan(account, split, account.check(split))
+
+
+def nothing_to_win(planned: SearchPlan, baseline: Mapping[str, CaseOutcome]) -> str | None:
+    """Why no prompt, however good, could be proved better; None when one could.
+
+    ``baseline``: by case id. Only units that it does not pass already can change for the better, and the least that
+    prove anything have to (``unanimous_units``).
+    """
+    units = units_of(planned.grant.case_ids, planned.account.groups)
+    left = sum(any(baseline[case_id].pass_rate < 1 for case_id in unit if case_id in baseline) for unit in units)
+    least = unanimous_units(planned.grant.level)
+    if left >= least:
+        return None
+    why = (
+        f"{left} of the {len(units)} held-out cases are not passed already, and {least} have to change to prove a gain"
+    )
+    return due_message(why, left, planned.grant.level)
 
 
 def fingerprint(manifest: RunManifest, cases: Sequence[Case]) -> str:
