@@ -1,5 +1,6 @@
 """``sharpen ab``: variants on a plan's cases, and experiments on outcomes from outside, as users call them."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -315,7 +316,9 @@ def test_only_the_ramp_may_change(online: Cli) -> None:
     assert "weigths" in online("ab", "define", "tone.yaml").err
 
 
-def test_csv_outcomes_and_what_is_wrong_with_them(online: Cli) -> None:
+@pytest.mark.parametrize("limit", [131_072, 64 * 1024 * 1024])
+def test_csv_outcomes_and_what_is_wrong_with_them(online: Cli, limit: int) -> None:
+    csv.field_size_limit(limit)  # of the whole process: a data set that was read before has raised it
     online.write("o.csv", "unit_id,value,metric,at\nu1,yes,success,2026-03-01T10:00:00Z\nu2,0,,\nu3,1,joy,\n")
     told = online("ab", "record", "tone", "o.csv", "--json").json
     assert (told["counted"], told["refused"]) == (2, {"unknown metric": 1})
