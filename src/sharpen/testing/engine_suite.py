@@ -102,8 +102,9 @@ class EngineContract:
 
     @pytest.fixture
     def engine(self) -> SearchEngine:
-        """The engine under test."""
-        raise NotImplementedError("return your engine from a fixture called 'engine'")
+        """Override: the engine under test."""
+        # not implemented on purpose: whoever inherits the suite overrides it
+        raise NotImplementedError("override 'engine': return the engine under test")
 
     def reply(self, question: str, number: int) -> str:  # noqa: ARG002 - for engines whose answer depends on it
         """What the rewriter answers to its question number ``number`` (from 1): a prompt with a word of ``TRUTH``."""

@@ -56,7 +56,8 @@ class ExperimentSuite:
     @pytest.fixture
     def repository(self) -> ExperimentRepository:
         """Override: a fresh, empty repository."""
-        raise NotImplementedError("give the suite a repository")
+        # not implemented on purpose: whoever inherits the suite overrides it
+        raise NotImplementedError("override 'repository': return a fresh, empty repository")
 
     def test_an_experiment_comes_back_equal(self, repository: ExperimentRepository) -> None:
         experiment = make_experiment(weights={"A": 3, "B": 1}, guardrails=[{"name": "errors", "margin": 0.02}])

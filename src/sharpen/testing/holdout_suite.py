@@ -21,7 +21,9 @@ class HoldoutLedgerSuite:
 
     @pytest.fixture
     def ledger(self) -> HoldoutLedger:
-        raise NotImplementedError
+        """Override: a fresh, empty ledger."""
+        # not implemented on purpose: whoever inherits the suite overrides it
+        raise NotImplementedError("override 'ledger': return a fresh, empty ledger")
 
     def test_cases_nobody_used_are_fresh(self, ledger: HoldoutLedger) -> None:
         assert ledger.memory("w") == {}

@@ -105,7 +105,8 @@ class StoreContract:
     @pytest.fixture
     def store_url(self) -> str:
         """Override: the URL of an empty database."""
-        raise NotImplementedError("give the suite a URL")
+        # not implemented on purpose: whoever inherits the suite overrides it
+        raise NotImplementedError("override 'store_url': return the URL of an empty database")
 
     @pytest.fixture
     def store(self, store_url: str) -> Iterator[Store]:
@@ -342,7 +343,8 @@ class StoredVersionsContract(VersionRepositoryContract):
     @pytest.fixture
     def store_url(self) -> str:
         """Override: the URL of an empty database."""
-        raise NotImplementedError("give the suite a URL")
+        # not implemented on purpose: whoever inherits the suite overrides it
+        raise NotImplementedError("override 'store_url': return the URL of an empty database")
 
     @pytest.fixture
     def repository(self, store_url: str) -> Iterator[VersionRepository]:

@@ -59,8 +59,9 @@ class StrategyContract:
 
     @pytest.fixture
     def strategy(self) -> Strategy:
-        """The strategy under test."""
-        raise NotImplementedError("return your strategy from a fixture called 'strategy'")
+        """Override: the strategy under test."""
+        # not implemented on purpose: whoever inherits the suite overrides it
+        raise NotImplementedError("override 'strategy': return the strategy under test")
 
     def contexts(self) -> list[StrategyContext]:
         """Situations a strategy meets: prompts of all kinds, chat and raw, with and without assertions and cases."""

@@ -34,8 +34,9 @@ class TargetContract:
     concurrency = 8
 
     def make_target(self) -> Target:
-        """A target that answers ``request_for``; called anew for each test."""
-        raise NotImplementedError
+        """Override: a target that answers ``request_for``; called anew for each test."""
+        # not implemented on purpose: whoever inherits the suite overrides it
+        raise NotImplementedError("override 'make_target': return a target that answers request_for")
 
     def request_for(self, number: int) -> TargetRequest:
         """The ``number``-th of several requests that the target answers."""

@@ -61,7 +61,8 @@ class VersionRepositoryContract:
     @pytest.fixture
     def repository(self) -> VersionRepository:
         """Override: a fresh, empty repository."""
-        raise NotImplementedError("give the suite a repository")
+        # not implemented on purpose: whoever inherits the suite overrides it
+        raise NotImplementedError("override 'repository': return a fresh, empty repository")
 
     def test_a_version_comes_back_equal(self, repository: VersionRepository) -> None:
         version = make_version()
