@@ -164,7 +164,7 @@ class Caller:
         except Exception as error:  # noqa: BLE001 - a target raises whatever it likes, its classify says what it was
             self._deadlines.leave(task)
             failure = self._classify(error)
-        except BaseException:
+        except BaseException:  # Ctrl-C and the like: whatever ends it, nobody waits for its deadline any more
             self._deadlines.leave(task)
             raise
         finally:

@@ -91,7 +91,7 @@ class ExecutionSession:
         try:
             self._main = await self._targets.open(self.manifest.target)
             await self._open_judges(self.manifest.assertions)
-        except BaseException:
+        except BaseException:  # also cancelled half way: __aexit__ is not called then
             await self._targets.close()
             raise
         return self

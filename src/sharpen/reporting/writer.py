@@ -226,6 +226,6 @@ def _replace(path: Path, parts: Iterable[str]) -> None:
         with temporary.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
             file.writelines(parts)
         temporary.replace(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C, too, leaves no half file behind
         temporary.unlink(missing_ok=True)
         raise

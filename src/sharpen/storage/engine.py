@@ -142,7 +142,7 @@ def connect(url: str) -> Database:
         try:
             if file := _switch_to_wal(database):
                 database.logs_ahead(file)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: nobody else has it to close it
             database.close()
             raise
     return database

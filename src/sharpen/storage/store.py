@@ -71,7 +71,7 @@ class Store:
         try:
             ensure_current(database, on_upgrade)
             recover(database)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: nobody else has it to close it
             database.close()
             raise
         return cls(database)
