@@ -93,19 +93,21 @@ class CountWatch:
     """Evidence that a rate changed; a point is (passed, of)."""
 
     def __init__(self) -> None:
-        self._passed = np.zeros(1)  # before point j
-        self._failed = np.zeros(1)
+        self._points = 0
+        self._before = np.zeros((3, 1))  # before point j: passed, failed, and how likely that is, as a log
 
     def add(self, point: tuple[float, float]) -> np.ndarray:
         """See ``Watch``."""
         passed, of = point
-        k, f = self._passed, self._failed
+        self._points += 1
+        k, f, likely = self._before[:, : self._points]
         all_passed, all_failed = k[-1] + passed, f[-1] + of - passed
         best_single = xlogy(all_passed, all_passed / max(1.0, all_passed + all_failed)) + xlogy(
             all_failed, all_failed / max(1.0, all_passed + all_failed)
         )
-        evidence = _mixture(k, f) + _mixture(all_passed - k, all_failed - f) - best_single
-        self._passed, self._failed = np.append(k, all_passed), np.append(f, all_failed)
+        evidence = likely + _mixture(all_passed - k, all_failed - f) - best_single
+        self._before = _with_room(self._before, self._points)
+        self._before[:, self._points] = all_passed, all_failed, _mixture(all_passed, all_failed)
         return np.asarray(evidence)
 
 
@@ -119,35 +121,44 @@ class RankWatch:
 
     def __init__(self) -> None:
         self._seen: list[tuple[float, float]] = []
-        self._marks = np.zeros((0, len(_LEVELS), 2))  # by place of the change: values, and what orders equal ones
-        self._above = np.zeros((0, len(_LEVELS)))  # how many seen points are above the mark
-        self._wealth = np.zeros((0, 2, len(_STAKES), len(_LEVELS)))  # logs, by direction, stake and mark
+        # The last axis is the place of the change: NumPy is many times faster along a long axis than a short one.
+        self._marks = np.zeros((2, len(_LEVELS), 0))  # values, and what orders equal ones
+        self._above = np.zeros((len(_LEVELS), 0))  # how many seen points are above the mark
+        self._wealth = np.zeros((2, len(_STAKES), len(_LEVELS), 0))  # logs, by direction, stake and mark
 
     def add(self, point: tuple[float, float]) -> np.ndarray:
         """See ``Watch``."""
         seen = len(self._seen)
         self._begin(seen)
-        marks, order = self._marks[..., 0], self._marks[..., 1]
+        (marks, order), above, wealth = (rows[..., : seen + 1] for rows in (self._marks, self._above, self._wealth))
         is_above = (point[0] > marks) | ((point[0] == marks) & (point[1] > order))
-        chance = (self._above + 1) / (seen + 1)
-        for direction, (hit, of) in enumerate(((is_above, chance), (~is_above, 1 - chance))):
-            for stake, part in enumerate(_STAKES):
-                won = 1 - part + part / np.maximum(of, 1e-12)
-                self._wealth[:, direction, stake] += np.log(np.where(hit, won, 1 - part))
-        self._above += is_above
+        chance = (above + 1) / (seen + 1)
+        chance = np.maximum(np.where(is_above, chance, 1 - chance), 1e-12)  # of what came
+        for stake, part in enumerate(_STAKES):
+            won, lost = np.log(1 - part + part / chance), np.log(1 - part)
+            wealth[0, stake] += np.where(is_above, won, lost)
+            wealth[1, stake] += np.where(is_above, lost, won)
+        above += is_above
         insort(self._seen, point)
-        bets = self._wealth.reshape(len(self._wealth), -1)
-        highest = bets.max(axis=1, keepdims=True)
-        return np.asarray(highest[:, 0] + np.log(np.exp(bets - highest).mean(axis=1)))
+        highest = wealth.max(axis=(0, 1, 2))
+        return np.asarray(highest + np.log(np.exp(wealth - highest).mean(axis=(0, 1, 2))))
 
     def _begin(self, seen: int) -> None:
         """A change may be right here: marks by all points so far (before the first there is none, and no change)."""
-        places = [min(seen - 1, int(level * seen)) for level in _LEVELS] if seen else []
-        marks = np.array([self._seen[place] for place in places] or np.zeros((len(_LEVELS), 2)))
-        above = np.array([seen - 1 - place for place in places] or np.zeros(len(_LEVELS)))
-        self._marks = np.concatenate([self._marks, marks[None]])
-        self._above = np.concatenate([self._above, above[None]])
-        self._wealth = np.concatenate([self._wealth, np.zeros((1, *self._wealth.shape[1:]))])
+        self._marks, self._above, self._wealth = (
+            _with_room(rows, seen) for rows in (self._marks, self._above, self._wealth)
+        )
+        if seen:
+            places = [min(seen - 1, int(level * seen)) for level in _LEVELS]
+            self._marks[..., seen] = np.transpose([self._seen[place] for place in places])
+            self._above[:, seen] = [seen - 1 - place for place in places]
+
+
+def _with_room(columns: np.ndarray, used: int) -> np.ndarray:
+    """With zeros after the ``used`` columns: twice as many when all are, so that not every point copies them all."""
+    if used < columns.shape[-1]:
+        return columns
+    return np.concatenate([columns, np.zeros((*columns.shape[:-1], used or 1))], axis=-1)
 
 
 def _mixture(passed: np.ndarray, failed: np.ndarray) -> np.ndarray:
