@@ -35,8 +35,7 @@ from sharpen.optimizer.planning import SearchPlan, nothing_to_win, plan_search
 from sharpen.optimizer.ports import CaseOutcome, HoldoutLedger, LabelledCase, Purpose, RewritePrompt, SpendMeter
 from sharpen.optimizer.proposals import Measurement
 from sharpen.optimizer.recommending.models import Recommendation
-from sharpen.optimizer.recommending.ordering import SAVES
-from sharpen.optimizer.strategies.registry import AUTO, expand
+from sharpen.optimizer.strategies.registry import AUTO, SAVES, expand
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.newer import newer_than
 from sharpen.versions.provenance import Provenance, provenance_of

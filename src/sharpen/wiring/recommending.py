@@ -1,4 +1,7 @@
-"""What the searches of a store recommend, for ``optimize`` and ``recommend``."""
+"""What the searches of a store recommend, for ``optimize`` and ``recommend``.
+
+Everything that runs a plan imports this module; what computes is imported where it is called, with numpy behind it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,7 @@ from sharpen.config.models import RunManifest
 from sharpen.optimizer.error_patterns import ErrorPatterns, strategies_for
 from sharpen.optimizer.models import PromptAnalysis
 from sharpen.optimizer.recommending.evidence import SearchEvidence, evidence_of
-from sharpen.optimizer.recommending.features import features_of
 from sharpen.optimizer.recommending.models import Features, Recommendation
-from sharpen.optimizer.recommending.recommender import by_the_rules, recommend
 from sharpen.optimizer.strategies.registry import AUTO, expand
 from sharpen.storage.store import Store
 from sharpen.wiring.plans import load_plan
@@ -44,6 +45,8 @@ class Recommender:
         return found
 
     def _ask(self, rules: Sequence[str], known: Features) -> Recommendation:
+        from sharpen.optimizer.recommending.recommender import by_the_rules, recommend
+
         unused = _unused(self.manifest)
         return by_the_rules(known, rules, unused) if unused else recommend(known, rules, history(self.store))
 
@@ -71,6 +74,8 @@ def features(
     manifest: RunManifest, analysis: PromptAnalysis, patterns: ErrorPatterns | None, *, measured: bool
 ) -> Features:
     """The features of a plan's search. A model file is known by its name, wherever it lies."""
+    from sharpen.optimizer.recommending.features import features_of
+
     model = getattr(manifest.target, "model", None)
     name = Path(model).name if manifest.target.kind == "local" and model else str(model or "")
     return features_of(analysis, patterns, measured=measured, model=name, target=manifest.target.kind)
@@ -81,6 +86,8 @@ def advise(path: Path, store: Store, overrides: Sequence[str] | None = None) -> 
 
     What fails is taken from the workflow's newest run with this prompt; without one the prompt's text alone counts.
     """
+    from sharpen.optimizer.recommending.recommender import recommend
+
     plan = load_plan(path, overrides)
     manifest = plan.manifest
     decided = decide_plan(plan, store)

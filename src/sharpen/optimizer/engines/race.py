@@ -20,13 +20,12 @@ from sharpen.optimizer.racing.race import Race, full_budget
 from sharpen.optimizer.search import Contender, complement
 from sharpen.optimizer.selection import Selector
 from sharpen.optimizer.strategies.crossover import Crossover
-from sharpen.optimizer.strategies.registry import build_strategy
+from sharpen.optimizer.strategies.registry import SAVES, build_strategy
 from sharpen.optimizer.strategies.rewrite import Rewrite
 from sharpen.optimizer.strategies.supplied import Supplied
 
 GENERATIONS = 2
 FIRST_GENERATION_SHARE = 0.65  # of what the search may spend; the rest builds on what the first one found
-SAVES = "efficiency_focus"  # asked for first, a search ends with a cheaper prompt if none is better
 READS_OUTCOMES = frozenset({Rewrite.name, Crossover.name})  # strategies that show a model what candidates did on train
 TRAIN_LOOK, LEAST_LOOK, LOOK_SHARE = 20, 4, 0.15
 """Train cases on which the second generation's parents are run for that: so many at most and at least, and all of them

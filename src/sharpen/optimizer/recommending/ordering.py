@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from sharpen.optimizer.recommending.posterior import Belief
-
-SAVES = "efficiency_focus"
-"""First of all, it means that tokens are to be saved; that is for the rules to say, gains in quality do not show it."""
+from sharpen.optimizer.strategies.registry import SAVES
 
 
 def reorder(rules: Sequence[str], expected: Mapping[str, Belief], known: Collection[str]) -> tuple[str, ...]:
     """The strategies of ``rules``, those that are known by what is expected of them, the most first.
 
     A strategy of which nothing is known keeps its place. The first place neither goes to ``efficiency_focus`` nor is
-    taken from it.
+    taken from it: whether tokens are to be saved is for the rules to say, gains in quality do not show it.
     """
     if not rules:
         return ()

@@ -20,6 +20,8 @@ STRATEGIES = {
     "crossover": "sharpen.optimizer.strategies.crossover:Crossover",
 }
 AUTO = "auto"
+SAVES = "efficiency_focus"
+"""First of all, it means that tokens are to be saved: a search then ends with a cheaper prompt if none is better."""
 
 
 def build_strategy(name: str, base_dir: Path | None = None) -> Strategy:
