@@ -10,12 +10,14 @@ from sqlalchemy import Select, select, text
 from sharpen.config.models import Case
 from sharpen.executor.models import RunStatus
 from sharpen.storage.engine import Database
+from sharpen.storage.experiments import kept_query
 from sharpen.storage.history import history_query
 from sharpen.storage.lookup import begins
 from sharpen.storage.results import results_query
 from sharpen.storage.runs import list_query
 from sharpen.storage.schema import history, run_cases, runs
 from sharpen.storage.store import Store
+from sharpen.testing.experiment_suite import make_outcome
 from sharpen.testing.storage_suite import make_result, make_run, record
 
 LARGE = ("results", "run_cases", "cases", "responses")
@@ -110,3 +112,9 @@ def test_deleting_looks_nobody_up_row_by_row(database: Database) -> None:
     for column, value in ((run_cases.c.case, 1), (runs.c.prompt_hash, "x"), (history.c.run, 1)):
         plan = plan_of(database, select(column.table).where(column == value))
         assert not scans(plan, column.table.name), plan
+
+
+def test_outcomes_are_known_again_without_reading_their_experiment(database: Database) -> None:
+    plan = plan_of(database, kept_query("tone", [make_outcome(f"u{number}") for number in range(300)]))
+    sqlite, postgresql = "(experiment=? AND unit_id=?", "(unit_id = ANY"
+    assert sqlite in plan or postgresql in plan, plan

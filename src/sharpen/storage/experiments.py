@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, delete, select, update
 
 from sharpen.errors import UnknownNameError
 from sharpen.executor.models import AwareDatetime, Record
@@ -26,7 +26,7 @@ _EXPERIMENTS, _OUTCOMES, _REFUSALS, _TESTS = (
 )
 _PAGE = 10_000
 _AT_ONCE = 300
-"""Outcomes in one question: two parameters each, and old SQLites allow 999."""
+"""Outcomes in one question: two parameters each at most, and old SQLites allow 999."""
 
 
 class AbRecord(Record):
@@ -180,11 +180,15 @@ def _lock(connection: Connection, name: str) -> None:
 
 
 def _values(connection: Connection, name: str, outcomes: Sequence[Admitted]) -> dict[tuple[str, str], float]:
-    keys = [(outcome.unit_id, outcome.metric) for outcome in outcomes]
-    query = select(_OUTCOMES.unit_id, _OUTCOMES.metric, _OUTCOMES.value).where(
-        _OUTCOMES.experiment == name, tuple_(_OUTCOMES.unit_id, _OUTCOMES.metric).in_(keys)
+    return {(row.unit_id, row.metric): row.value for row in connection.execute(kept_query(name, outcomes))}
+
+
+def kept_query(name: str, outcomes: Sequence[Admitted]) -> Select[tuple[str, str, float]]:
+    """What is kept of these units: two lists and no pairs, for which SQLite would read the whole experiment."""
+    units, metrics = ({getattr(outcome, of) for outcome in outcomes} for of in ("unit_id", "metric"))
+    return select(_OUTCOMES.unit_id, _OUTCOMES.metric, _OUTCOMES.value).where(
+        _OUTCOMES.experiment == name, _OUTCOMES.unit_id.in_(units), _OUTCOMES.metric.in_(metrics)
     )
-    return {(row.unit_id, row.metric): row.value for row in connection.execute(query)}
 
 
 def _experiment(row: Row[Any]) -> StoredExperiment:
