@@ -128,6 +128,21 @@ def test_what_somebody_works_on_stays(store: Store, store_url: str) -> None:
     assert told.in_use == 3
 
 
+def test_an_ab_test_that_somebody_works_on_stays(store: Store, store_url: str) -> None:
+    add_run(store, "ab-run", 230, purpose="ab", parent_run_id="t1")
+    with Store.open(store_url) as other, other.locks.hold("ab:t1"):
+        assert pruned(store).in_use == 1
+    assert "ab-run" in with_results(store)
+    assert pruned(store).in_use == 0
+    assert "ab-run" not in with_results(store)
+
+
+def test_a_search_that_somebody_works_on_stays_though_none_of_its_runs_is_old(store: Store, store_url: str) -> None:
+    with Store.open(store_url) as other, other.locks.hold("optimization:s-left"):
+        assert pruned(store).searches == 0
+    assert pruned(store).searches == 1
+
+
 async def test_an_old_run_that_never_ended_is_gone(store: Store) -> None:
     run = make_run("left", [make_result("a")], started_at=NOW - timedelta(days=400))
     sink = store.sink()

@@ -36,7 +36,7 @@ class Holder:
 
 
 class LockRepository:
-    """Locks by name: ``run:<id>``, ``optimization:<id>``, ``versions:<workflow>``."""
+    """Locks by name: ``run:<id>``, ``optimization:<id>``, ``ab:<id>``, ``versions:<workflow>``."""
 
     def __init__(self, database: Database, ownership: Ownership) -> None:
         self._database = database
@@ -75,6 +75,13 @@ class LockRepository:
         with self._database.read() as connection:
             found = self._look(connection, name)
             return found[1] if found else None
+
+    def held(self) -> frozenset[str]:
+        """The names of all locks that living processes hold."""
+        with self._database.read() as connection:
+            owners = {row.name: row.owner for row in connection.execute(select(_LOCKS.name, _LOCKS.owner))}
+            alive = self._ownership.alive(connection, set(owners.values()))
+        return frozenset(name for name, owner in owners.items() if owner in alive)
 
     def _take(self, connection: Connection, name: str, mine: str) -> Holder | None:
         """Take the lock, from a dead process too. Who held it: None or a dead one when it is ours now."""

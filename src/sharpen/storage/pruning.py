@@ -127,27 +127,28 @@ def _plan(connection: Connection, locks: LockRepository, before: datetime, keep:
     justifying, proofs = _justifying(connection)
     newest = _newest(connection, {run.workflow_id for run in old}, keep)
     kept, thin, drop = {"justifying": 0, "newest": 0, "in_use": 0}, list[int](), list[int]()
-    busy = dict[str, bool]()
+    held = locks.held()
     for run in old:
-        name = f"optimization:{run.parent_run_id}" if run.parent_run_id else f"run:{run.run_id}"
-        if name not in busy:
-            holder = locks.holder(name)
-            busy[name] = holder is not None and holder.alive
         if run.run_id in justifying or (run.parent_run_id in proofs and run.purpose in KEPT_PURPOSES):
             kept["justifying"] += 1
         elif run.id in newest:
             kept["newest"] += 1
-        elif busy[name]:
+        elif not held.isdisjoint(_locks_of(run.run_id, run.parent_run_id)):
             kept["in_use"] += 1
         elif forget or run.purpose not in KEPT_PURPOSES or run.status == RunStatus.RUNNING.value:
             drop.append(run.id)
         else:
             thin.append(run.id)
     began = select(_SEARCHES.id).where(_SEARCHES.started_at < before)
-    searches = [one for one in connection.execute(began).scalars() if not busy.get(f"optimization:{one}")]
+    searches = [one for one in connection.execute(began).scalars() if f"optimization:{one}" not in held]
     ended = select(_OPTIMIZATIONS.id).where(_OPTIMIZATIONS.started_at < before)
     optimizations = [one for one in connection.execute(ended).scalars() if one not in proofs] if forget else []
     return _Plan(thin, drop, searches, optimizations, **kept)
+
+
+def _locks_of(run_id: str, parent: str | None) -> tuple[str, ...]:
+    """Who works on a run holds one of these: its own, or that of the optimization or the A/B test it is a step of."""
+    return (f"optimization:{parent}", f"ab:{parent}") if parent else (f"run:{run_id}",)
 
 
 def _justifying(connection: Connection) -> tuple[set[str], set[str]]:
