@@ -51,6 +51,14 @@ class Measurement:
     learned: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _OnTrain:
+    """What a prompt did on train cases, and what its failures there have in common (None: nothing failed)."""
+
+    outcomes: dict[str, CaseOutcome]
+    patterns: ErrorPatterns | None
+
+
 @dataclass(slots=True)
 class Proposals:
     """Collects contenders over generations; nothing is ever tried twice.
@@ -84,25 +92,28 @@ class Proposals:
         start = parent.candidate.prompt if parent else prompt
         lineage = parent.lineage if parent else frozenset[str]()
         self._seen.update((prompt.content_hash, start.content_hash))
+        of_seed = self._on_train(self.measurement.baseline)
+        own = self._on_train(parent.outcomes) if parent else of_seed
+        for_asking = own if own.outcomes else of_seed  # a parent's own failures, where it was run on train
         crossing_first = sorted(self.strategies, key=lambda strategy: strategy.name != Crossover.name)
         contexts = {
-            strategy.name: (strategy, self._context(strategy, start, analysis, parent, pair))
-            for strategy in crossing_first
-            if strategy.repeatable or strategy.name not in lineage
+            each.name: (each, self._context(each, start, analysis, for_asking if each.asks else of_seed, pair))
+            for each in crossing_first
+            if each.repeatable or each.name not in lineage
         }
         asking = {name for name, (strategy, _) in contexts.items() if strategy.asks and self.measurement.rewrite}
         offered = self._new({
             name: [] if name in asking else await strategy.propose(context)
             for name, (strategy, context) in contexts.items()
         })  # fmt: skip
-        own = len(offered.get(Supplied.name, ()))
+        users = len(offered.get(Supplied.name, ()))
         offers = {
             name: min(strategy.asks, context.max_candidates) if name in asking else len(offered[name])
             for name, (strategy, context) in contexts.items()
             if name != Supplied.name
         }
         rng = random.Random(f"{self.seed}/places/{self._generation}")
-        granted = {share.strategy: share for share in allocate(offers, MAX_CONTENDERS - own, rng, records)}
+        granted = {share.strategy: share for share in allocate(offers, MAX_CONTENDERS - users, rng, records)}
         for name in offers:
             if name in asking and granted[name].places:
                 strategy, context = contexts[name]
@@ -168,25 +179,21 @@ class Proposals:
         strategy: Strategy,
         start: Prompt,
         analysis: PromptAnalysis,
-        parent: Contender | None = None,
+        seen: _OnTrain,
         pair: Complement | None = None,
     ) -> StrategyContext:
         given = self.measurement
-        outcomes = _on(given.split.train, given.baseline)
-        if strategy.asks and parent is not None:  # the parent's own failures, where it was run on train
-            outcomes = _on(given.split.train, parent.outcomes) or outcomes
-        found = find_patterns(self._train(), outcomes, basis="the train cases")
         return StrategyContext(
             prompt=start,
             analysis=analysis,
             assertions=given.assertions,
             train=self._train(),
-            train_outcomes=outcomes,
+            train_outcomes=seen.outcomes,
             api=given.api,
             rng=random.Random(f"{self.seed}/{strategy.name}/{start.content_hash}"),
             rewrite=given.rewrite,
             max_added_tokens=given.max_added_tokens,
-            patterns=found if found.failures else None,
+            patterns=seen.patterns,
             saving=self.saving,
             pair=self._pair(pair) if pair and strategy.name == Crossover.name else None,
         )
@@ -203,6 +210,12 @@ class Proposals:
             )
 
         return Pair(side(pair.first), side(pair.second), told=str(pair))
+
+    def _on_train(self, outcomes: Mapping[str, CaseOutcome]) -> _OnTrain:
+        """Grouped once for all strategies of a generation: that takes a third of a second on 5,000 cases."""
+        known = _on(self.measurement.split.train, outcomes)
+        found = find_patterns(self._train(), known, basis="the train cases")
+        return _OnTrain(known, found if found.failures else None)
 
     def _train(self) -> list[LabelledCase]:
         train = set(self.measurement.split.train)

@@ -132,16 +132,28 @@ async def test_the_name_of_a_group_cannot_close_the_tag_that_marks_it_as_data():
     assert kinds.count("</data>") == 1
 
 
-def test_strategies_see_the_patterns_of_the_train_split_alone():
+async def test_strategies_see_the_patterns_of_the_train_split_alone():
     split = Split(train=tuple(f"q{k}" for k in range(20)), dev=tuple(f"q{k}" for k in range(20, 30)),
                   holdout=tuple(f"q{k}" for k in range(30, 40)))  # fmt: skip
     given = patterned(dict.fromkeys(range(40), "nonsense"))
     measurement = Measurement(LABELLED, given.train_outcomes, split, evaluate=None, meter=None)
-    seen = Proposals(measurement, [], 0)._context(Rewrite(), SEED, ANALYSIS)
+    seen = await shown_to_a_strategy(measurement)
     assert seen.patterns.failures == 20
     assert {e.case_id for g in seen.patterns.groups for e in g.examples} <= set(split.train)
     fine = Measurement(LABELLED, {}, split, evaluate=None, meter=None)
-    assert Proposals(fine, [], 0)._context(Rewrite(), SEED, ANALYSIS).patterns is None
+    assert (await shown_to_a_strategy(fine)).patterns is None
+
+
+async def shown_to_a_strategy(measurement):
+    shown = []
+
+    class Looks(Rewrite):
+        async def propose(self, context):
+            shown.append(context)
+            return []
+
+    await Proposals(measurement, [Looks()], 0).from_parent(SEED, ANALYSIS)
+    return shown[0]
 
 
 def test_failures_by_group_are_those_of_the_patterns():
