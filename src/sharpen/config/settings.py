@@ -14,13 +14,20 @@ from sharpen.config.targets import OpenAITarget
 from sharpen.errors import PlanError, UnknownNameError, UserError
 
 STORE_VARIABLE = "SHARPEN_STORE"
+SQLITE = "sqlite:///"
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
 _PLAN_ENDINGS = (".yaml", ".yml", ".json")
 
 
 def store_url(base_dir: Path, url: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
     """The store to use: ``url`` (the option), else ``SHARPEN_STORE``, else a SQLite file under ``.sharpen/``."""
-    return url or environ.get(STORE_VARIABLE) or f"sqlite:///{base_dir.absolute() / '.sharpen' / 'sharpen.db'}"
+    return url or environ.get(STORE_VARIABLE) or f"{SQLITE}{base_dir.absolute() / '.sharpen' / 'sharpen.db'}"
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite store; None for what else a URL can mean."""
+    path = url.removeprefix(SQLITE).partition("?")[0]
+    return Path(path) if url.startswith(SQLITE) and path and not path.startswith((":memory:", "file:")) else None
 
 
 def api_key(target: OpenAITarget, environ: Mapping[str, str] = os.environ) -> SecretStr | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sharpen.config.estimate import Estimate, estimate
 from sharpen.config.files import display
 from sharpen.config.models import RunManifest
-from sharpen.config.settings import store_url
+from sharpen.config.settings import sqlite_file, store_url
 from sharpen.errors import PlanError, Problem, StoreError, TooFewCasesError
 from sharpen.optimizer.forecast import SearchForecast, Shortage, forecast, shortages
 from sharpen.optimizer.planning import plan_search
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from sharpen.storage.store import Store
 
 PREVIEW = "a check"
-SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +45,13 @@ def outlook(plan: LoadedPlan, found: Estimate, url: str | None = None) -> Outloo
     if not isinstance(plan.cases, tuple):
         return Outlook(None)
     manifest, problems = plan.manifest, []
-    ledger: HoldoutLedger = MemoryLedger()
     store = None
     try:
         store = _existing_store(manifest, url)
     except StoreError as error:
         problems.append(Problem(f"what was proved on these cases before is not known: {error}"))
     try:
-        searched = plan_search(manifest, plan.cases, store.holdout if store else ledger, PREVIEW)
+        searched = plan_search(manifest, plan.cases, store.holdout if store else MemoryLedger(), PREVIEW)
         told = forecast(searched, found, manifest.optimize)
         known = store is not None and baseline_known(manifest, store)
     except TooFewCasesError as error:
@@ -85,8 +82,8 @@ def baseline_known(manifest: RunManifest, store: Store) -> bool:
 def _existing_store(manifest: RunManifest, url: str | None) -> Store | None:
     """The store of the plan, if it is a SQLite file that is there; only a file can be looked for without making it."""
     found = store_url(manifest.base_dir, url)
-    path = found.removeprefix(SQLITE).partition("?")[0]
-    if not found.startswith(SQLITE) or not path or path.startswith((":", "file:")) or not Path(path).is_file():
+    path = sqlite_file(found)
+    if path is None or not path.is_file():
         return None
     from sharpen.storage.store import Store
     from sharpen.wiring.stores import tell_upgrade

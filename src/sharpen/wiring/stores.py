@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sharpen.config.settings import store_url
+from sharpen.config.settings import SQLITE, sqlite_file, store_url
 from sharpen.errors import StoreError, UnknownNameError, UserError
 from sharpen.storage.failures import hide_password
 from sharpen.storage.migrate import Upgrade
@@ -16,7 +16,6 @@ from sharpen.versions.models import PromptVersion
 from sharpen.versions.ports import AliasMove
 from sharpen.versions.version_manager import VersionManager
 
-SQLITE = "sqlite:///"
 NO_VERSION = "the store holds no version yet; `sharpen optimize PLAN` makes the first ones"
 
 
@@ -55,8 +54,8 @@ def tell_upgrade(done: Upgrade) -> None:
 
 def may_exist(url: str) -> bool:
     """False for a SQLite file that is not there; what else a URL can mean is for the store to find out."""
-    path = url.removeprefix("sqlite:///").partition("?")[0]
-    return not url.startswith("sqlite:///") or not path or path.startswith((":memory:", "file:")) or Path(path).exists()
+    path = sqlite_file(url)
+    return path is None or path.exists()
 
 
 def store_option(store: Store) -> str:

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sharpen.config.settings import store_url
+from sharpen.config.settings import SQLITE, store_url
 from sharpen.errors import StoreError, UserError
 from sharpen.executor.models import Record
 from sharpen.storage import checking, copying, migrate, pruning
@@ -17,7 +17,7 @@ from sharpen.storage.history import fill_history
 from sharpen.storage.pruning import PrunedStore
 from sharpen.storage.schema import REVISION
 from sharpen.storage.store import Store
-from sharpen.wiring.stores import SQLITE, may_exist, open_store
+from sharpen.wiring.stores import may_exist, open_store
 
 _EVERY = 50
 """Pages of rows between two signs of life of a copy."""
