@@ -8,8 +8,8 @@ exactly one loop retries.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from sharpen.targets.dspy_loading import import_dspy, inputs_of, load_program, p
 from sharpen.targets.exceptions import failure_of
 from sharpen.targets.failures import redact, usually_retryable, without_secrets
 from sharpen.targets.pricing import price
+from sharpen.targets.python_callable import source_sha256
 from sharpen.targets.threads import DaemonThreads
 
 KINDS = {
@@ -112,15 +113,13 @@ class DspyProgram(Target):
     def identity(self) -> Mapping[str, Any]:
         """The program, what it was loaded with, its models and their parameters."""
         state = json.dumps(self._program.dump_state(), sort_keys=True, default=str)
-        source = inspect.getsourcefile(type(self._program))
-        own = [path for path in (source,) if path and Path(path).is_file()]
         return {
             "kind": self._config.kind,
             "program": self._config.program,
             "predictor": self._predictor,
             "output": self._config.output,
             "state_sha256": hashlib.sha256(state.encode()).hexdigest(),
-            "source_sha256": hashlib.sha256(b"".join(Path(path).read_bytes() for path in own)).hexdigest(),
+            "source_sha256": source_sha256(type(self._program)),
             "models": [{"model": lm.model, **without_secrets(lm.kwargs)} for lm in self._lms],
         }
 
@@ -159,7 +158,7 @@ class DspyProgram(Target):
 
     def _spent(self, used: Mapping[str, list[Mapping[str, Any]]]) -> tuple[Usage, float | None]:
         """Tokens of all calls, and their cost where every model's price is known (None otherwise)."""
-        total, cost = Usage(), 0.0
+        total, costs = Usage(), list[float | None]()
         for model, entries in used.items():
             base_url = next((lm.kwargs.get("api_base") for lm in self._lms if lm.model == model), None)
             for entry in entries:
@@ -167,9 +166,10 @@ class DspyProgram(Target):
                 total = Usage(
                     total.prompt_tokens + usage.prompt_tokens, total.completion_tokens + usage.completion_tokens
                 )
-                one = price(model.partition("/")[2] or model, usage, base_url=base_url, override=self._config.price)
-                cost = cost + one if one is not None and cost is not None else None  # type: ignore[assignment] # sticky
-        return total, cost if used else None
+                name = model.partition("/")[2] or model
+                costs.append(price(name, usage, base_url=base_url, override=self._config.price))
+        known = [cost for cost in costs if cost is not None]
+        return total, math.fsum(known) if used and len(known) == len(costs) else None
 
     def _secrets(self) -> list[str]:
         return [value for lm in self._lms for value in [lm.kwargs.get("api_key")] if isinstance(value, str)]

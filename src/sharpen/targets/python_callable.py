@@ -36,7 +36,7 @@ class PythonCallableTarget(Target):
         self._function: Callable[..., Any] = functools.partial(function, **config.params)
         self._is_async = _is_async(function)
         self._threads = DaemonThreads("sharpen-python")
-        self._source_sha256 = _source_sha256(function)
+        self._source_sha256 = source_sha256(function)
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
@@ -156,7 +156,8 @@ def _check_signature(function: Any, config: PythonTarget) -> None:
         ) from None
 
 
-def _source_sha256(function: Any) -> str | None:
+def source_sha256(function: Any) -> str | None:
+    """Of the file that a function, a class or an instance's class stands in; None when there is none."""
     inner = inspect.unwrap(function.func if isinstance(function, functools.partial) else function)
     for owner in (inner, type(inner)):
         try:
