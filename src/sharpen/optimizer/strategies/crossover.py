@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sharpen.optimizer.models import Change, Prompt
+from sharpen.optimizer.models import Change
 from sharpen.optimizer.ports import LabelledCase
 from sharpen.optimizer.strategies.asking import parse_reply, rules_for, shown_case, shown_template
 from sharpen.optimizer.strategies.base import Candidate, Pair, Parent, Strategy, StrategyContext
@@ -61,7 +61,7 @@ async def _by_rules(pair: Pair, context: StrategyContext) -> Candidate | None:
             continue
         start = base.candidate.prompt
         again = await other.strategy.reapply(other.candidate, replace(context, prompt=start, max_candidates=8))
-        if again is None or not _fit(context.prompt, again.prompt):
+        if again is None or not keeps_placeholders(context.prompt, again.prompt):
             continue
         reason = f"the changes of {other.id} ({other.candidate.strategy}) made to {base.id}"
         change = Change(rule_id="crossover/rules", reason=f"{reason}: {pair.told}" if pair.told else reason)
@@ -81,7 +81,7 @@ async def _by_rewriter(pair: Pair, context: StrategyContext) -> Candidate | None
     except TargetError:  # a failing rewriter costs a candidate, not the search
         return None
     new = parse_reply(reply, pair.first.candidate.prompt)
-    if new is None or not _fit(context.prompt, new):
+    if new is None or not keeps_placeholders(context.prompt, new):
         return None
     reason = f"{pair.first.id} and {pair.second.id} merged by a model that saw {sum(map(len, apart))} train cases"
     change = Change(
@@ -113,7 +113,3 @@ def _request(pair: Pair, apart: Sequence[Sequence[LabelledCase]], context: Strat
             wrong = "\n".join(shown_case(case, other.train_outcomes[case.case_id]) for case in drawn)
             parts.append(f"Only template {letter} got these right; what the other one led to:\n{wrong}")
     return (Message("system", INSTRUCTIONS + rules_for(context.prompt)), Message("user", "\n\n".join(parts)))
-
-
-def _fit(prompt: Prompt, new: Prompt) -> bool:
-    return keeps_placeholders(prompt, new)
