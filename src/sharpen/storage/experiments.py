@@ -150,18 +150,12 @@ class StoredExperimentRepository:
             return {Refusal(row.reason): row.number for row in connection.execute(query)}
 
     def outcomes(self, name: str) -> Iterator[Admitted]:
-        """Read in pages, so that no connection stays busy while somebody thinks about them."""
-        last = 0
-        while True:
-            here = (_OUTCOMES.experiment == name) & (_OUTCOMES.id > last)
-            query = select(schema.experiment_outcomes).where(here).order_by(_OUTCOMES.id).limit(_PAGE)
-            with self._database.read() as connection:
-                rows = connection.execute(query).all()
+        """One statement, a page at a time in memory: each page by itself would sort the whole experiment anew."""
+        query = select(schema.experiment_outcomes).where(_OUTCOMES.experiment == name).order_by(_OUTCOMES.id)
+        paged = query.execution_options(yield_per=_PAGE)
+        with self._database.read() as connection, connection.execute(paged) as rows:
             for row in rows:
                 yield Admitted(unit_id=row.unit_id, metric=row.metric, variant=row.variant, value=row.value, at=row.at)
-            if len(rows) < _PAGE:
-                return
-            last = rows[-1].id
 
     def close(self, name: str, report: ExperimentReport) -> StoredExperiment:
         still_open = (_EXPERIMENTS.name == name) & _EXPERIMENTS.stopped_at.is_(None)
