@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from sharpen.executor.models import AwareDatetime, Record, RunStatus
-from sharpen.history.change_points import Shift, count_shifts, value_shifts
+
+if TYPE_CHECKING:
+    from sharpen.history.change_points import Shift
 
 FEWEST_RUNS = 3
 """Fewer have no history in which anything could change."""
@@ -144,6 +146,8 @@ def input_changes(before: HistoryRun, after: HistoryRun) -> tuple[InputChange, .
 
 
 def _changes(series: Series, runs: Sequence[HistoryRun]) -> Iterable[ChangePoint]:
+    from sharpen.history.change_points import count_shifts, value_shifts  # SciPy: whoever prints has no need of it
+
     if series is Series.SUCCESS:
         shifts = count_shifts([run.passed for run in runs], [run.cases for run in runs])
     else:
