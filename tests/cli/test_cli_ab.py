@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +342,15 @@ def test_csv_outcomes_and_what_is_wrong_with_them(online: Cli, limit: int) -> No
         assert message in found.err
     assert "cannot read" in online("ab", "record", "tone", "nowhere.csv").err
     assert online("ab", "status", "tone", "--json").json["samples"] == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_outcomes_come_through_a_pipe_which_can_be_read_once(online: Cli) -> None:
+    pipe = online.directory / "p.jsonl"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        pool.submit(pipe.write_text, '{"unit_id": "u1", "value": 1}\n', "utf-8")
+        assert online("ab", "record", "tone", "p.jsonl").out == "tone: 1 of 1 outcomes count\n"
 
 
 def test_a_stopped_experiment_says_why(online: Cli) -> None:

@@ -191,7 +191,7 @@ def record_outcomes(
     from sharpen import wiring
     from sharpen.cli import show_experiment
 
-    outcomes = list(wiring.read_outcomes(file))  # a mistake in the last line must not leave the first ones behind
+    outcomes = wiring.checked_outcomes(file)  # a mistake in the last line must not leave the first ones behind
     with wiring.open_store(store) as opened:
         receipt = wiring.experiment_book(opened).record(experiment, outcomes)
     show_experiment.recorded(receipt, as_json, quiet)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sharpen.wiring.comparing import compare_runs as compare_runs
     from sharpen.wiring.comparing import flakiness_of_run as flakiness_of_run
+    from sharpen.wiring.experiment_files import checked_outcomes as checked_outcomes
     from sharpen.wiring.experiment_files import experiment_book as experiment_book
     from sharpen.wiring.experiment_files import load_experiment as load_experiment
-    from sharpen.wiring.experiment_files import read_outcomes as read_outcomes
     from sharpen.wiring.experimenting import ab_exit_code as ab_exit_code
     from sharpen.wiring.experimenting import ab_plan as ab_plan
     from sharpen.wiring.experimenting import plan_ab as plan_ab
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "comparing": ("compare_runs", "flakiness_of_run"),
-    "experiment_files": ("experiment_book", "load_experiment", "read_outcomes"),
+    "experiment_files": ("checked_outcomes", "experiment_book", "load_experiment"),
     "experimenting": ("ab_exit_code", "ab_plan", "plan_ab", "resume_ab"),
     "failures": ("stored_patterns",),
     "histories": ("workflow_history",),

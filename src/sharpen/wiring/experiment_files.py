@@ -58,6 +58,18 @@ def read_outcomes(path: Path) -> Iterator[Outcome]:
         raise UserError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
 
 
+def checked_outcomes(path: Path) -> Iterator[Outcome]:
+    """The same, but a mistake in the last line is told before the first outcome is handed out.
+
+    A file is read twice, so that its size costs no memory; a pipe, which can be read once, is held in memory.
+    """
+    if not path.is_file():
+        return iter(tuple(read_outcomes(path)))
+    for _ in read_outcomes(path):
+        pass
+    return read_outcomes(path)
+
+
 def _jsonl(path: Path, lines: Iterable[str]) -> Iterator[Outcome]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
