@@ -64,6 +64,15 @@ def test_a_check_of_a_server_loads_no_client(tmp_path: Path) -> None:
     assert not command("check", str(tmp_path / "plan.json")) & (HEAVY | {"jinja2", "asyncio"})
 
 
+def test_a_run_loads_no_statistics(tmp_path: Path) -> None:
+    plan = {
+        "workflow_id": "w", "prompt": {"user": "{{ text }}"}, "dataset": [{"vars": {"text": "x"}}],
+        "target": {"kind": "scripted", "default": {"output": "y"}},
+    }  # fmt: skip
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    assert not command("run", str(tmp_path / "plan.json")) & {"numpy", "scipy"}
+
+
 def test_the_package_can_be_run() -> None:
     ran = subprocess.run([sys.executable, "-m", "sharpen", "--version"], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("sharpen ")

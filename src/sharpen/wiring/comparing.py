@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from sharpen.config.prompts import PromptTemplate
 from sharpen.errors import SharpenError, UserError
 from sharpen.history.case_tally import CaseTally
-from sharpen.history.comparing import ComparisonFold
 from sharpen.history.flakiness import FlakinessFold
 from sharpen.history.models import ComparedRun, Comparison, DataSetMatch, Flakiness
 from sharpen.history.run_differences import RunFacts, differences
@@ -34,6 +34,8 @@ def compare_runs(first: str, second: str, store: Store, alpha: float = 0.05, see
     Read page by page, however large the runs are. Raises ``UserError`` for sides that do not exist and for runs that
     share no case which both ran.
     """
+    from sharpen.history.comparing import ComparisonFold  # numpy is behind it, and every run asks this module, too
+
     old, new = (store.runs.get(run_id) for run_id in _resolved(first, second, store))
     readers = CaseTallies(store.database, old.run_id), CaseTallies(store.database, new.run_id)
     pools = _pool(old, store), _pool(new, store)
@@ -149,10 +151,10 @@ def _pool(record: RunRecord, store: Store) -> tuple[str, ...]:
     if own is None or own.dataset_hash is None:
         return (record.run_id,)
     alike = [run_id for run_id, point in reversed(points.items()) if point is not own and _alike(point, own)]
-    same = [
+    same = (
         run_id for run_id in alike if store.runs.get(run_id).manifest.get("assertions") == manifest.get("assertions")
-    ]
-    return (record.run_id, *same[: POOLED - 1])
+    )
+    return (record.run_id, *islice(same, POOLED - 1))  # a manifest is read only while there is room
 
 
 def _alike(one: RunPoint, other: RunPoint) -> bool:
