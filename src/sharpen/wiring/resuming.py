@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from sharpen.executor.models import AwareDatetime, Record, RunStatus
 from sharpen.optimizer.models import OptimizationOutcome
@@ -32,52 +33,41 @@ class Resumable(Record):
 def resumables(store: Store) -> tuple[Resumable, ...]:
     """All that did not come to its end, newest first; also what a living process works on."""
     option = store_option(store)
+    runs = store.runs.list(limit=None, purpose="run", status=_UNFINISHED)
+    begun = [("optimization", "optimization", one.id, one.workflow_id, one.started_at) for one in store.searches.list()]
+    begun += [("A/B test", "ab", one.id, one.workflow_id, one.started_at) for one in store.ab_tests.unfinished()]
+    held = store.locks.held()  # looked at last: whoever has begun by now holds its lock
     found = [
         Resumable(
             id=run.run_id,
             kind="run",
             workflow_id=run.workflow_id,
             started_at=run.started_at,
-            state=_state(store, f"run:{run.run_id}", run.status),
+            state=_state(held, f"run:{run.run_id}", run.status),
             stop_reason=run.stop_reason,
             command=f"sharpen resume {run.run_id}{option}",
         )
-        for run in store.runs.list(limit=None, purpose="run", status=_UNFINISHED)
+        for run in runs
     ]
-    for search in store.searches.list():
-        stopped = [run for run in store.runs.list(limit=None, parent_run_id=search.id) if run.stop_reason]
+    for kind, lock, name, workflow, started_at in begun:
+        stopped = [run for run in store.runs.list(limit=None, parent_run_id=name) if run.stop_reason]
         status = stopped[0].status if stopped else RunStatus.RUNNING
         found.append(
             Resumable(
-                id=search.id,
-                kind="optimization",
-                workflow_id=search.workflow_id,
-                started_at=search.started_at,
-                state=_state(store, f"optimization:{search.id}", status),
+                id=name,
+                kind=kind,
+                workflow_id=workflow,
+                started_at=started_at,
+                state=_state(held, f"{lock}:{name}", status),
                 stop_reason=stopped[0].stop_reason if stopped else None,
-                command=f"sharpen resume {search.id}{option}",
-            )
-        )
-    for test in store.ab_tests.unfinished():
-        stopped = [run for run in store.runs.list(limit=None, parent_run_id=test.id) if run.stop_reason]
-        status = stopped[0].status if stopped else RunStatus.RUNNING
-        found.append(
-            Resumable(
-                id=test.id,
-                kind="A/B test",
-                workflow_id=test.workflow_id,
-                started_at=test.started_at,
-                state=_state(store, f"ab:{test.id}", status),
-                stop_reason=stopped[0].stop_reason if stopped else None,
-                command=f"sharpen resume {test.id}{option}",
+                command=f"sharpen resume {name}{option}",
             )
         )
     return tuple(sorted(found, key=lambda one: (one.started_at, one.id), reverse=True))
 
 
-def _state(store: Store, lock: str, status: RunStatus) -> str:
-    holder = store.locks.holder(lock)
-    if holder is not None and holder.alive:
+def _state(held: Collection[str], lock: str, status: RunStatus) -> str:
+    if lock in held:
         return UNDER_WAY
     return "killed" if status is RunStatus.RUNNING else status.value.replace("_", " ")
 
