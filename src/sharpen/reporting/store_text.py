@@ -44,8 +44,8 @@ def pruned_store_lines(pruned: PrunedStore) -> Iterator[str]:
     parts = [
         _count(pruned.results, "result"),
         _count(pruned.runs, "run"),
-        _count(pruned.cases, "case") if not pruned.rehearsal else "",
-        _count(pruned.prompts, "prompt") if not pruned.rehearsal else "",
+        _count(pruned.cases, "case"),
+        _count(pruned.prompts, "prompt"),
         _count(pruned.searches, "search", "searches"),
         _count(pruned.optimizations, "optimization"),
     ]
