@@ -1,9 +1,9 @@
 """Make a store smaller by age, and keep what versions rest on.
 
-What goes is what is large: results, the inputs that nothing else uses, and the runs of a search's candidates. The line
-of an old run stays, with its figures, so that lists and trends still reach back; ``forget`` drops that, too. Never
-touched: versions and aliases with their history, the ledger of held-out cases, A/B tests and experiments, the cache
-(which has a ``prune`` of its own), and runs that a living process works on.
+What goes is what is large: results, the inputs that nothing else uses, and the runs of a search's candidates and of A/B
+tests. The line of an old run stays, with its figures, so that lists and trends still reach back; ``forget`` drops that,
+too. Never touched: versions and aliases with their history, the ledger of held-out cases, what A/B tests found,
+experiments, the cache (which has a ``prune`` of its own), and runs that a living process works on.
 """
 
 from __future__ import annotations
