@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from sharpen.executor.pacing import FEW, Pace
+from sharpen.executor.pacing import FEW, SHORT_S, Pace
 from sharpen.executor.pausing import PROBE_REFUSALS, Pause
 from sharpen.executor.slots import PAUSE_S, Slots
 from sharpen.executor.tolerance import Doubts, Tolerance
@@ -25,9 +25,9 @@ HELD_S = 1.0
 LONG_PAUSE_S = 5.0
 """Whoever had to wait for so long has met a limit, whatever the pace was."""
 
-SHORT_S, LASTED = 1.0, 1.5
-"""Of a window longer than a second it is known what it allows as soon as calls are accepted again, if they were until
-the refusal for no longer than so many windows: what was accepted in it."""
+LASTED = 1.5
+"""Of a window longer than ``SHORT_S`` it is known what it allows as soon as calls are accepted again, if they were
+until the refusal for no longer than so many windows: what was accepted in it."""
 
 RECENT = 256
 """Starts that are remembered, to tell at a refusal how many calls side by side were accepted before."""
