@@ -95,9 +95,9 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def plural(number: int, noun: str) -> str:
-    """``1 case``, ``2 cases``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def plural(number: int, noun: str, ending: str = "s") -> str:
+    """``1 case``, ``2 cases``; with ``es`` ``2 searches``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{ending}"
 
 
 def difference(baseline: float | None, candidate: float | None) -> tuple[float, float | None] | None:

@@ -42,7 +42,7 @@ def expectation_row(place: int, found: Expectation) -> tuple[str, ...]:
 def replay_lines(found: Replay) -> tuple[str, ...]:
     """What the recommender would have been worth on the searches it knows."""
     lines = [
-        f"{fig.plural(found.searches, 'search').replace('searchs', 'searches')} of "
+        f"{fig.plural(found.searches, 'search', 'es')} of "
         f"{fig.plural(found.workflows, 'workflow')}, each as if its workflow had never been searched: what came first "
         f"gained {fig.points(found.recommended)}, by the rules {fig.points(found.rules)}; the best there was "
         f"{fig.points(found.best)}.",
