@@ -88,10 +88,6 @@ class BoundedHarm:
         """The always-valid lower end of the mean difference, one-sided."""
         return self._low
 
-    @property
-    def e_value(self) -> float:
-        return math.exp(min(self._best, 600.0))
-
 
 class PairedHarm:
     """One offline guardrail of one variant, on pairs of unbounded figures (above: worse)."""

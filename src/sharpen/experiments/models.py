@@ -65,7 +65,10 @@ class MetricRow(Record):
 
 
 class GuardrailCheck(Record):
-    """Whether a variant harms a metric by more than its margin. ``e_value``: evidence for harm (exact ones only)."""
+    """Whether a variant harms a metric by more than its margin.
+
+    ``low``: the end of ``difference``'s interval on the harmless side; None when it is unknown.
+    """
 
     guardrail: str
     variant: str
@@ -114,9 +117,9 @@ class Promotion(Record):
 
 
 class ExperimentReport(Record):
-    """How an experiment stands, or ended. ``samples``: cases (or groups), or blocks of units, of each comparison.
+    """How an experiment stands, or ended. ``samples``: how many were looked at; ``sample_name``: what they are.
 
-    ``planned``: the fixed sample size for the same effect, level and power, to compare with; None when unknown.
+    A sample is a case (offline; all cases of one group are one) or a unit (online). ``available``: how many there are.
     """
 
     id: str

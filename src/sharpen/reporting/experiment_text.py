@@ -142,9 +142,6 @@ def metric_name(row: MetricRow) -> str:
     return f"{NAMES.get(row.metric, row.metric)}{unit}"
 
 
-METRIC_COLUMNS = ("metric", "control", "variant", "difference", "always-valid interval")
-
-
 def metric_rows(report: ExperimentReport, variant: str) -> list[tuple[str, str, str, str, str]]:
     """The table of one variant."""
     return [
