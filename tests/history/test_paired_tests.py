@@ -191,6 +191,13 @@ def test_few_cases_are_not_tested() -> None:
     assert compare_metrics(PairedFold().columns())[0].note == "no case ran in both runs"
 
 
+def test_many_cases_in_few_groups_are_not_tested_and_the_note_counts_what_is_too_few() -> None:
+    found = metrics([(tally(f"c{n}", [True], 100), tally(f"c{n}", [True], 200)) for n in range(100)], group=20)
+    assert found[MetricName.LATENCY_MEDIAN].note == "too few to test: 5 of at least 6 groups of cases"
+    assert found[MetricName.LATENCY_P95].note == "too few to test: 5 of at least 12 groups of cases"
+    assert found[MetricName.TOKENS].note == "too few to test: 5 of at least 6 groups of cases"
+
+
 def worlds(units: int, size: int, runs: int, seed: int) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """Pairs of latencies that differ by chance alone: by case, and for all cases of a unit together."""
     rng = np.random.default_rng(seed)

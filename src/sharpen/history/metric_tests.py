@@ -92,11 +92,13 @@ def latency_changes(columns: PairedColumns, alpha: float, seed: int = 0) -> tupl
 
     median, p95 = figures(MetricName.LATENCY_MEDIAN, 50), figures(MetricName.LATENCY_P95, 95)
     if units < LEAST_PAIRS:
-        median = _untested(median, f"{units} of at least {LEAST_PAIRS} cases")
+        median = _untested(median, _too_few(cases, units, LEAST_PAIRS))
     else:
         median = _with(median, rank_shift(after - before, unit, alpha, seed))
-    if cases < LEAST_FOR_P95 or units < LEAST_UNITS_FOR_P95:
-        p95 = _untested(p95, f"{cases} of at least {LEAST_FOR_P95} cases")
+    if cases < LEAST_FOR_P95:
+        p95 = _untested(p95, _too_few(cases, cases, LEAST_FOR_P95))
+    elif units < LEAST_UNITS_FOR_P95:
+        p95 = _untested(p95, _too_few(cases, units, LEAST_UNITS_FOR_P95))
     else:
         p95 = _with(p95, quantile_shift(before, after, unit, 0.95, alpha, seed))
     return median, p95
@@ -112,7 +114,7 @@ def _mean_change(
         name=name, before=float(before.mean()), after=float(after.mean()), cases=len(unit), units=_count(unit)
     )
     if metric.units < LEAST_PAIRS:
-        return _untested(metric, f"{metric.units} of at least {LEAST_PAIRS} cases")
+        return _untested(metric, _too_few(metric.cases, metric.units, LEAST_PAIRS))
     return _with(metric, mean_shift(after - before, unit, alpha, seed))
 
 
@@ -173,6 +175,10 @@ def _measured(
 
 def _count(unit: NDArray[np.int64]) -> int:
     return int(unit.max()) + 1 if len(unit) else 0
+
+
+def _too_few(cases: int, units: int, least: int) -> str:
+    return f"{units} of at least {least} {'cases' if units == cases else 'groups of cases'}"
 
 
 def _untested(metric: MetricChange, why: str) -> MetricChange:
