@@ -327,3 +327,14 @@ def test_answered_claims_do_not_pile_up(store: Store) -> None:
     store.close()
     with Store.open(store.url) as again, again.database.read() as connection:
         assert connection.execute(select(schema.claims)).all() == []
+
+
+def test_an_ab_test_is_called_that(url: str) -> None:
+    with (
+        Store.open(url) as one,
+        Store.open(url) as other,
+        one.locks.hold("ab:t1"),
+        pytest.raises(LockedError, match=r"^A/B test 't1' is being worked on by process"),
+        other.locks.hold("ab:t1"),
+    ):
+        pass

@@ -19,6 +19,7 @@ from sharpen.storage.upsert import insert_or_keep
 
 _LOCKS = schema.locks.c
 _POLL_S = 0.05
+_SAID = {"ab": "A/B test"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +113,4 @@ def _refusal(name: str, holder: Holder) -> str:
     kind, _, what = name.partition(":")
     since = holder.since.astimezone()
     when = f"{since:%H:%M}" if since.date() == datetime.now().astimezone().date() else f"{since:%Y-%m-%d %H:%M}"
-    return f"{kind} {what!r} is being worked on by {holder} since {when}; wait for it or stop it"
+    return f"{_SAID.get(kind, kind)} {what!r} is being worked on by {holder} since {when}; wait for it or stop it"
