@@ -2,9 +2,9 @@
 
 python benchmarks/ratelimit_simulated.py [--seeds 0:120] [--each] [--settings]
 
-Seeds below 10,000 are for tuning; what is told to users comes from 10,000 on (``--seeds 10000:10200``), which nothing
-was tuned on. Prints a Markdown table: the share of what the server would have allowed (its first burst not counted as
-allowed), and refused calls that were started after a refusal was known and before anything was accepted again.
+Seeds below 10,000 are for tuning; what is told to users (docs/limits.md) comes from above, which nothing was tuned on.
+Prints a Markdown table: the share of what the server would have allowed (its first burst not counted as allowed), and
+refused calls that were started after a refusal was known and before anything was accepted again.
 ``--settings`` draws short runs against usual limits instead (``ratelimit_settings``).
 """
 
