@@ -64,6 +64,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._directory = Path()
+        self._templated = False
 
     def start(self) -> None:
         """Make the data directory and start. Raises ``NoServer``."""
@@ -143,7 +144,7 @@ class PostgresServer:
 
     def database(self) -> str:
         """The URL of a new and empty store: a copy of one that was migrated once."""
-        if not getattr(self, "_templated", False):
+        if not self._templated:
             from sharpen.storage.store import Store
 
             self.execute(f"CREATE DATABASE {TEMPLATE}")
