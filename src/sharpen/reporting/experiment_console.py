@@ -34,7 +34,7 @@ def print_experiment(console: Console, report: ExperimentReport) -> None:
         if rows:
             print_indented(console, table(console, columns, rows, numbers=columns[1:]))
         print_picture(console, comparison, unit == "share")
-    if any(row.method == "asymptotic" and row.low is not None for row in report.metrics):
+    if words.has_asymptotic(report):
         print_line(console, words.ASYMPTOTIC, "dim")
     for check in report.guardrails:
         print_line(console, words.guardrail_line(check), "red" if check.harmed else "")

@@ -34,7 +34,7 @@ def experiment_html(report: ExperimentReport, *, title: str | None = None) -> st
         metric=words.NAMES.get(report.metric, report.metric),
         control=report.control,
         tables=[(one, words.metric_rows(report, one.variant), _picture(one, share)) for one in report.comparisons],
-        asymptotic=words.ASYMPTOTIC if any(row.method == "asymptotic" for row in report.metrics) else "",
+        asymptotic=words.ASYMPTOTIC if words.has_asymptotic(report) else "",
         guardrails=report.guardrails,
         sections=sections,
         footer=[*footer, *made_by()],

@@ -136,6 +136,11 @@ def interval(row: MetricRow) -> str:
     return f"{sign}{change(row.low, row)} to {change(row.high, row)}"
 
 
+def has_asymptotic(report: ExperimentReport) -> bool:
+    """Whether a ≈ is shown, which ``ASYMPTOTIC`` explains."""
+    return any(row.method == "asymptotic" and row.low is not None for row in report.metrics)
+
+
 def metric_name(row: MetricRow) -> str:
     """With its unit."""
     unit = {"share": " (points)", "ms": " (ms)"}.get(row.unit, "")
