@@ -3,7 +3,7 @@
     python benchmarks/ab.py [--experiments 10000] [--json FILE]
 
 Every experiment is simulated with the stopping rule of ``sharpen.experiments`` itself, looked at after each single
-observation. About three minutes on one core.
+observation. About half a minute of one core.
 """
 
 from __future__ import annotations
