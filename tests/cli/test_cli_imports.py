@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-REVIEWS = ROOT / "examples" / "reviews" / "plan.yaml"
+REVIEWS = ROOT / "examples" / "reviews"
 HEAVY = frozenset(
     ["aiohttp", "alembic", "genai_prices", "jsonschema", "numpy", "opentelemetry", "pyarrow", "rapidfuzz", "scipy",
      "sqlalchemy", "uvloop", "xllamacpp"]
@@ -43,8 +44,10 @@ def test_help_loads_the_command_line_alone() -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--quiet",)])
-def test_a_check_loads_what_a_check_needs(options: tuple[str, ...]) -> None:
-    modules = command("check", str(REVIEWS), *options)
+def test_a_check_loads_what_a_check_needs(tmp_path: Path, options: tuple[str, ...]) -> None:
+    for name in ("plan.yaml", "prompt.md", "cases.jsonl"):  # beside the example itself `make demo` leaves a store
+        shutil.copy(REVIEWS / name, tmp_path)
+    modules = command("check", str(tmp_path / "plan.yaml"), *options)
     assert not modules & (HEAVY | {"jinja2", "asyncio", "sharpen.config.explain"})
     assert ("rich" in modules) is (not options)
     layers = {name.split(".")[1] for name in modules if name.startswith("sharpen.")}
