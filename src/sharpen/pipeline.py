@@ -159,7 +159,8 @@ def _hopeless(manifest: RunManifest, story: RunStory, searched: SearchPlan) -> s
         if kinds <= NO_MATTER_OF_THE_PROMPT:
             named = ", ".join(sorted(kind.value.replace("_", " ") for kind in kinds))
             return f"no call was answered ({named}), and no other prompt changes that"
-    saving = SAVES in (story.decision.strategy, *manifest.optimize.strategies[:1])
+    named_first = manifest.optimize.strategies[0]
+    saving = (story.decision.strategy if named_first == AUTO else named_first) == SAVES
     if saving or manifest.optimize.weights is not None:  # what is cheaper and no worse can be proved where all pass
         return None
     return nothing_to_win(searched, _by_case(story.result))

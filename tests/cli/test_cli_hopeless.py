@@ -41,6 +41,13 @@ def test_what_saves_tokens_may_be_proved_where_all_pass(cli: Cli) -> None:
     assert not any("have to change" in note for note in optimize(cli, weighted)["notes"])  # type: ignore[attr-defined]
 
 
+def test_what_would_save_tokens_but_is_not_tried_proves_nothing(cli: Cli) -> None:
+    wordy = "Please, if you would be so kind, just answer basically yes or no, actually. Which one? {{ n }}"
+    found = optimize(cli, plan({1, 2, 3}, prompt={"user": wordy}))
+    assert found["decision"]["strategy"] == "efficiency_focus"  # type: ignore[call-overload, index]
+    assert (found["calls"], found["candidates"]) == (60, [])
+
+
 def test_enough_are_left(cli: Cli) -> None:
     assert optimize(cli, plan(set(range(30))))["candidates"]
 
