@@ -15,6 +15,7 @@ from sharpen.history.case_changes import CaseChanges, fisher
 from sharpen.history.case_tally import CaseTally, Outcome
 from sharpen.history.flakiness import caught, exact_interval, flakiness_of, pass_at_k, pass_hat_k
 from sharpen.history.models import ChangeKind
+from sharpen.reporting.flakiness_text import caveats
 
 
 def tally(case_id: str, passes: int, runs: int, errors: int = 0) -> CaseTally:
@@ -87,6 +88,9 @@ def test_of_many_cases_the_coins_alone_are_kept(monkeypatch: pytest.MonkeyPatch)
     assert found is not None
     assert {item.state for item in found.per_case} == {"coin"}
     assert len(found.per_case) == found.coins == 20
+    steadier = flakiness_of([tally("c0", 2, 2), *(tally(f"c{n}", 1, 5) for n in range(1, 40))])
+    assert steadier is not None
+    assert caveats(steadier) == ["2 repeats show a fair coin for what it is 50 times in 100."]
 
 
 def kinds(*pairs: tuple[CaseTally, CaseTally], elsewhere: CaseTally | None = None) -> list[ChangeKind]:

@@ -33,7 +33,7 @@ def caveats(found: Flakiness) -> list[str]:
         number = found.coins_by_errors
         told.append(f"{number:,} of the coins failed only by errors and timeouts, never by an answer.")
     if found.caught < 0.99:
-        least = min(item.runs for item in found.per_case if item.runs > 1) if found.per_case else found.most_repeats
+        least = found.pass_at[-1].k  # the k that all cases have that were asked more than once; ``caught`` is of it
         told.append(f"{least:,} repeats show a fair coin for what it is {found.caught * 100:.0f} times in 100.")
     return told
 
