@@ -5,7 +5,7 @@
     fold = ComparisonFold(alpha)
     for ...:
         fold.add(before, after, group=…, elsewhere=…)
-    comparison = fold.comparison(first, second, facts, facts, data, …)
+    comparison = fold.comparison(first, second, data, differences, pools, …)
 """
 
 from __future__ import annotations
