@@ -124,12 +124,10 @@ def version_names(
             held = f"{len(known)}: {', '.join(known)}"
             raise UserError(f"which workflow? the store holds {held}; expected --workflow NAME")
         workflow = known[0]
-    missing = len(defaults) - len(given)
-    if missing < 0:
+    if len(given) > len(defaults):
         raise UserError(f"too many names: {' '.join(given)!r}; expected {len(defaults)}")
-    fill = defaults[len(given) :] if missing else ()
     found: list[str] = [*given]
-    for default in fill:
+    for default in defaults[len(given) :]:
         if default is None:
             raise UserError(f"{len(given)} names given ({' '.join(given) or 'none'}); expected {len(defaults)}")
         found.append(default)
