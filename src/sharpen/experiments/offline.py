@@ -136,10 +136,9 @@ class PairedExperiment:
         value = self.plan.metric
         before = one.test.state
         one.test.look(fmean(getattr(second, value) - getattr(first, value) for first, second in unit) for unit in units)
-        pairs = [pair for unit in units for pair in unit]
         for rail, harm in zip(self.plan.guardrails, one.harm, strict=True):
-            figures = [(figure(first, rail.metric), figure(second, rail.metric)) for first, second in pairs]
-            if harm.look((a, b) for a, b in figures if a is not None and b is not None) and before == "open":
+            known = (_known(unit, rail.metric) for unit in units)
+            if harm.look(_means(pairs) for pairs in known if pairs) and before == "open":
                 one.harmed = True
         self._count(one, units)
         left = len(self.plan.units) - self._next
@@ -151,10 +150,9 @@ class PairedExperiment:
             fresh = Differences(self.plan.effect) if metric in SHARES else RunningMean()
             difference = one.differences.setdefault(metric, fresh)
             for unit in units:
-                figures = [(figure(first, metric), figure(second, metric)) for first, second in unit]
-                known = [(a, b) for a, b in figures if a is not None and b is not None]
-                if len(known) == len(figures):
-                    first, second = fmean(a for a, _ in known), fmean(b for _, b in known)
+                known = _known(unit, metric)
+                if len(known) == len(unit):
+                    first, second = _means(known)
                     mine[0].add([first])
                     mine[1].add([second])
                     difference.add([second - first])
@@ -221,6 +219,17 @@ class PairedExperiment:
     def guardrails(self) -> tuple[GuardrailCheck, ...]:
         """Every guardrail of every variant."""
         return tuple(harm.check(name) for name, one in self._challengers.items() for harm in one.harm)
+
+
+def _known(unit: Sequence[tuple[CaseOutcome, CaseOutcome]], metric: str) -> list[tuple[float, float]]:
+    """The figures of a unit's cases, under the control and the variant, where both are known."""
+    figures = ((figure(first, metric), figure(second, metric)) for first, second in unit)
+    return [(a, b) for a, b in figures if a is not None and b is not None]
+
+
+def _means(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """A unit counts once: its cases are no independent evidence."""
+    return fmean(a for a, _ in pairs), fmean(b for _, b in pairs)
 
 
 def figure(outcome: CaseOutcome, metric: str) -> float | None:
