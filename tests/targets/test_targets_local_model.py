@@ -70,7 +70,9 @@ async def test_what_llama_cpp_refuses(llama_server: str) -> None:
 
 @pytest.mark.local_model
 async def test_a_deadline_frees_the_server(llama_server: str) -> None:
-    config = OpenAITarget(model="m", base_url=llama_server, api="completions", params={"max_tokens": 900})
+    # ignore_eos: a model that may stop when it likes has now and then answered within the deadline
+    endless = {"temperature": 0, "max_tokens": 900, "ignore_eos": True}
+    config = OpenAITarget(model="m", base_url=llama_server, api="completions", params=endless)
     async with build_target(config) as target:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
