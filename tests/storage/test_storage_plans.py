@@ -75,6 +75,7 @@ QUESTIONS = {
     "of every purpose": (list_query(None, 50), "ix_runs_started_at"),
     "of a workflow, of every purpose": (list_query("w0", 50), "ix_runs_workflow_id_"),
     "of a search": (list_query(None, None, parent_run_id="s1"), "ix_runs_parent_run_id"),
+    "of a prompt": (list_query("w0", 1, PURPOSES, prompt_hash="x"), "ix_runs_prompt_hash"),
     "history": (history_query("w0", PURPOSES, None, 50), "ix_history_workflow_id_purpose_started_at"),
     "trend": (history_query("w0", PURPOSES), "ix_history_workflow_id_purpose_started_at"),
     "trend since": (

@@ -42,9 +42,10 @@ class RunRepository:
         purpose: str | Sequence[str] | None = None,
         parent_run_id: str | None = None,
         status: Sequence[RunStatus] | None = None,
+        prompt_hash: str | None = None,
     ) -> tuple[RunSummary, ...]:
         """Runs, newest first; at most ``limit`` of them (None: all). ``purpose`` and ``status``: one of those."""
-        query = list_query(workflow_id, limit, purpose, parent_run_id, status)
+        query = list_query(workflow_id, limit, purpose, parent_run_id, status, prompt_hash)
         with self._database.read() as connection:
             return tuple(RunSummary.model_validate(dict(row._mapping)) for row in connection.execute(query))
 
@@ -105,6 +106,7 @@ def list_query(
     purpose: str | Sequence[str] | None = None,
     parent_run_id: str | None = None,
     status: Sequence[RunStatus] | None = None,
+    prompt_hash: str | None = None,
 ) -> Select[Any]:
     """The rows of ``RunRepository.list``.
 
@@ -117,9 +119,12 @@ def list_query(
         wanted = {_RUNS.workflow_id: workflow_id, _RUNS.purpose: kind, _RUNS.parent_run_id: parent_run_id}
         given = {column: value for column, value in wanted.items() if value is not None}
         where = [column == value for column, value in given.items()]
-        if status is not None:  # the few that are not completed are found by it: nothing else may look like an index
+        if status is not None or prompt_hash is not None:  # few runs have it: nothing else may look like an index
             where = [(column + "") == value for column, value in given.items()]
+        if status is not None:
             where.append(_RUNS.status.in_([one.value for one in status]))
+        if prompt_hash is not None:
+            where.append(_RUNS.prompt_hash == prompt_hash)
         query = select(_RUNS.id, _RUNS.started_at).where(*where)
         every.append(query.order_by(_RUNS.started_at.desc(), _RUNS.id.desc()).limit(limit))
     found = (every[0] if len(every) == 1 else union_all(*(select(one.subquery()) for one in every))).subquery()

@@ -151,13 +151,21 @@ class StoreContract:
         for hour, (run_id, workflow) in enumerate([("r1", "triage"), ("r2", "other"), ("r3", "triage")]):
             moment = _STARTED.astimezone(UTC) + timedelta(hours=hour)
             run = make_run(run_id, _RESULTS, workflow, started_at=moment, finished_at=moment)
-            record(store, run, purpose="run" if hour else "baseline", parent_run_id="o1" if hour else None)
+            prompt = [{"role": "user", "content": "Sort {{ message }}." if hour == 1 else "Say {{ message }}."}]
+            purpose, parent = ("run", "o1") if hour else ("baseline", None)
+            record(store, run, purpose=purpose, parent_run_id=parent, prompt=prompt)
         assert [run.run_id for run in store.runs.list()] == ["r3", "r2", "r1"]
         assert [run.run_id for run in store.runs.list("triage")] == ["r3", "r1"]
         assert [run.run_id for run in store.runs.list(limit=1)] == ["r3"]
         assert [run.run_id for run in store.runs.list(purpose="baseline")] == ["r1"]
         assert [run.run_id for run in store.runs.list(parent_run_id="o1", limit=None)] == ["r3", "r2"]
         assert store.runs.list("nothing") == ()
+        said = PromptTemplate.model_validate(prompt).content_hash
+        assert [run.run_id for run in store.runs.list(prompt_hash=said)] == ["r3", "r1"]
+        assert [run.run_id for run in store.runs.list("triage", 1, prompt_hash=said)] == ["r3"]
+        both = store.runs.list(purpose=("run", "baseline"), prompt_hash=said)
+        assert [run.run_id for run in both] == ["r3", "r1"]
+        assert store.runs.list("other", prompt_hash=said) == ()
 
     def test_a_run_is_found_by_a_unique_beginning(self, store: Store) -> None:
         for run_id in ("20260102-abc", "20260102-abd", "2026"):

@@ -75,8 +75,7 @@ def baseline_known(manifest: RunManifest, store: Store) -> bool:
     """The store may answer the baseline: this very prompt was run before, and answers are remembered."""
     if not manifest.execution.cache:
         return False
-    runs = store.runs.list(manifest.workflow_id, None)
-    return any(run.prompt_hash == manifest.prompt.content_hash for run in runs)
+    return bool(store.runs.list(manifest.workflow_id, 1, prompt_hash=manifest.prompt.content_hash))
 
 
 def _existing_store(manifest: RunManifest, url: str | None) -> Store | None:

@@ -80,11 +80,8 @@ def decide_plan(plan: LoadedPlan, store: Store) -> DecidedStory:
     manifest = plan.manifest
     service = OptimizerService(rules_of(manifest, store))
     analysis = analyze_plan(manifest, plan.sample)
-    runs = [
-        run
-        for run in store.runs.list(manifest.workflow_id, None)
-        if run.purpose in SHOWN_PURPOSES and run.finished_at and run.prompt_hash == manifest.prompt.content_hash
-    ]
+    same = store.runs.list(manifest.workflow_id, None, purpose=SHOWN_PURPOSES, prompt_hash=manifest.prompt.content_hash)
+    runs = [run for run in same if run.finished_at]
     newest = min(runs, key=lambda run: run.status is not RunStatus.COMPLETED, default=None)  # the first of the best
     result = store.runs.load_result(newest.run_id) if newest else None
     report = TestExecutionReport.from_executor_result(result) if result else None
