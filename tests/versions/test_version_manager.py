@@ -186,19 +186,21 @@ def test_an_altered_record_is_named(manager: VersionManager) -> None:
         manager.get("triage", "1.0.0")
 
 
-def test_a_number_taken_meanwhile_is_not_taken_twice() -> None:
+@pytest.mark.parametrize("rivals", [1, 30])
+def test_a_number_taken_meanwhile_is_not_taken_twice(rivals: int) -> None:
     class Raced(InMemoryVersionRepository):
-        rival = True
+        left = rivals
 
         def add(self, version: PromptVersion) -> None:
-            if self.rival:
-                self.rival = False
+            if self.left:
+                self.left -= 1
                 super().add(make_version(version.version, "the rival's"))
             super().add(version)
 
     manager = VersionManager(Raced())
-    assert manager.create("triage", make_prompt("mine")).version == "1.0.1"
-    assert numbers(manager) == ["1.0.1", "1.0.0"]
+    mine = manager.create("triage", make_prompt("mine"))
+    assert mine.version == f"1.0.{rivals}"
+    assert [version.version for version in reversed(manager.list("triage"))] == [f"1.0.{n}" for n in range(rivals + 1)]
 
 
 def test_a_repository_that_always_conflicts_is_not_asked_forever() -> None:

@@ -22,7 +22,9 @@ Kind = Literal["baseline", "optimized", "manual", "rollback", "draft"]
 
 LATEST = "latest"
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-_CREATE_ATTEMPTS = 10
+_CREATE_ATTEMPTS = 100
+"""Each that fails is lost to a version that somebody else made. Many: whoever lost starts again later than whoever won,
+so that a few busy writers can be ahead of it time and again."""
 
 
 class VersionManager:
