@@ -85,6 +85,15 @@ def test_a_second_time_there_is_nothing_left_to_do(store: Store) -> None:
     assert (again.thinned, again.runs, again.results, again.cases, again.prompts) == (0, 0, 0, 0, 0)
 
 
+def test_a_run_that_only_speaks_of_it_is_not_taken_for_one_that_was_pruned(store: Store) -> None:
+    with store.database.write() as connection:
+        told = {"note": "the run of which pruned_at is asked"}
+        connection.execute(schema.runs.update().where(schema.runs.c.run_id == "old-300").values(metadata=told))
+    pruned(store)
+    assert "old-300" not in with_results(store)
+    assert store.runs.get("old-300").metadata.keys() == {"note", "pruned_at"}
+
+
 def test_forgotten_runs_leave_no_line(store: Store) -> None:
     pruned(store)
     told = pruned(store, forget=True)

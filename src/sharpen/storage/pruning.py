@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, Text, and_, delete, exists, func, or_, select, text, type_coerce, update
+from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select, text, update
 
 from sharpen.executor.models import Record, RunStatus
 from sharpen.storage import schema
@@ -23,6 +23,8 @@ from sharpen.storage.locks import LockRepository
 from sharpen.storage.raw import execute_raw
 
 KEPT_PURPOSES = ("run", "baseline", "holdout")
+PRUNED_AT = "pruned_at"
+"""In a run's metadata: when its results were dropped and its line kept."""
 _ROWS, _KEYS = 20_000, 500
 _RUNS, _RESULTS, _LINKS, _CASES = schema.runs.c, schema.results.c, schema.run_cases.c, schema.cases.c
 _VERSIONS, _SEARCHES, _OPTIMIZATIONS = schema.versions.c, schema.searches.c, schema.optimizations.c
@@ -94,7 +96,7 @@ def prune(
     for run in plan.thin:
         with database.write() as connection:
             noted = connection.execute(select(schema.runs.c["metadata"]).where(_RUNS.id == run)).scalar_one()
-            connection.execute(update(schema.runs).where(_RUNS.id == run).values(metadata=noted | {"pruned_at": now}))
+            connection.execute(update(schema.runs).where(_RUNS.id == run).values(metadata=noted | {PRUNED_AT: now}))
             connection.execute(delete(schema.decisions).where(schema.decisions.c.run == run))
     for column, keys in (
         (_RUNS.id, plan.drop), (_SEARCHES.id, plan.searches), (_OPTIMIZATIONS.id, plan.optimizations)
@@ -120,10 +122,10 @@ def vacuum(database: Database) -> None:
 
 def _plan(connection: Connection, locks: LockRepository, before: datetime, keep: int, forget: bool) -> _Plan:
     columns = (_RUNS.id, _RUNS.run_id, _RUNS.workflow_id, _RUNS.purpose, _RUNS.parent_run_id, _RUNS.status)
-    dropped_before = type_coerce(_RUNS["metadata"], Text).contains("pruned_at") if not forget else _RUNS.id.is_(None)
-    old = connection.execute(
-        select(*columns).where(_RUNS.started_at < before, ~dropped_before).order_by(_RUNS.id)
-    ).all()
+    every = connection.execute(
+        select(*columns, _RUNS["metadata"].label("noted")).where(_RUNS.started_at < before).order_by(_RUNS.id)
+    )
+    old = [run for run in every if forget or PRUNED_AT not in run.noted]
     justifying, proofs = _justifying(connection)
     newest = _newest(connection, {run.workflow_id for run in old}, keep)
     kept, thin, drop = {"justifying": 0, "newest": 0, "in_use": 0}, list[int](), list[int]()
