@@ -6,11 +6,12 @@ cases do. One looks after each of the first blocks, then whenever 2 % more have 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from statistics import fmean
 
 from sharpen.experiments.blocks import Blocks, block_sizes
-from sharpen.experiments.experiment import Experiment, Guardrail, Metric
+from sharpen.experiments.experiment import Experiment, Guardrail
 from sharpen.experiments.guardrails import BoundedHarm
 from sharpen.experiments.models import (
     Comparison,
@@ -39,7 +40,7 @@ class OnlineExperiment:
         self._places = {name: place for place, name in enumerate(names)}
         self._split = SplitTest(tuple(experiment.shares.values()))
         self._units: set[str] = set()
-        self._values: dict[tuple[str, str], list[float]] = {}
+        self._values: dict[str, list[float]] = {name: [] for name in names}  # of the metric that decides
         self._challengers = [_Challenger(experiment, name) for name in names[1:]]
 
     def add(self, outcomes: Iterable[Admitted]) -> None:
@@ -50,7 +51,8 @@ class OnlineExperiment:
             if outcome.unit_id not in self._units:
                 self._units.add(outcome.unit_id)
                 self._split.add(self._places[outcome.variant])
-            self._values.setdefault((outcome.variant, outcome.metric), []).append(outcome.value)
+            if outcome.metric == self.experiment.metric.name:
+                self._values[outcome.variant].append(outcome.value)
             for one in self._challengers:
                 if outcome.variant in (one.name, self.experiment.control):
                     one.add(outcome)
@@ -81,7 +83,7 @@ class OnlineExperiment:
             control=experiment.control,
             variants=tuple(self._summary(name) for name in experiment.variants),
             comparisons=comparisons,
-            metrics=tuple(row for one in self._challengers for row in self._rows(one)),
+            metrics=tuple(map(self._row, comparisons)),
             guardrails=tuple(check for one in self._challengers for check in one.checks()),
             split=self._split_check(),
             alpha=experiment.alpha,
@@ -95,8 +97,7 @@ class OnlineExperiment:
 
     def _summary(self, name: str) -> VariantSummary:
         experiment, counts = self.experiment, self._split.counts
-        values = self._values.get((name, experiment.metric.name), [])
-        total = sum(counts)
+        values, total = self._values[name], sum(counts)
         return VariantSummary(
             name=name,
             label=experiment.variants[name],
@@ -108,8 +109,6 @@ class OnlineExperiment:
         )
 
     def _split_check(self) -> SplitCheck:
-        import math
-
         return SplitCheck(
             mismatch=self._split.mismatch(),
             e_value=math.exp(min(600.0, self._split.log_e)),
@@ -118,38 +117,24 @@ class OnlineExperiment:
             expected=self.experiment.shares,
         )
 
-    def _rows(self, one: _Challenger) -> Iterable[MetricRow]:
+    def _row(self, found: Comparison) -> MetricRow:
+        """The metric as it was measured: a comparison counts what is better as above 0."""
         metric = self.experiment.metric
-        found = one.comparison()
+        control, variant = self._values[self.experiment.control], self._values[found.variant]
         sign = 1 if metric.goal == "higher" else -1
         low, high = sorted((sign * found.low, sign * found.high))
-        yield self._row(one, metric, found.samples, sign * found.estimate, low, high, decides=True)
-
-    def _row(
-        self,
-        one: _Challenger,
-        metric: Metric,
-        samples: int,
-        difference: float,
-        low: float,
-        high: float,
-        *,
-        decides: bool,
-    ) -> MetricRow:
-        control = self._values.get((self.experiment.control, metric.name), [0.0])
-        variant = self._values.get((one.name, metric.name), [0.0])
         return MetricRow(
             metric=metric.name,
             unit="share" if (metric.low, metric.high) == (0, 1) else "",
-            variant=one.name,
-            control_mean=fmean(control),
-            variant_mean=fmean(variant),
-            difference=difference,
+            variant=found.variant,
+            control_mean=fmean(control) if control else 0.0,
+            variant_mean=fmean(variant) if variant else 0.0,
+            difference=sign * found.estimate,
             low=low,
             high=high,
-            samples=samples,
+            samples=found.samples,
             goal=metric.goal,
-            decides=decides,
+            decides=True,
         )
 
 
