@@ -181,17 +181,27 @@ def test_a_plan_beyond_reach_says_so() -> None:
     assert plan.samples is None or plan.samples > plan.fixed
 
 
-def test_the_split_test_is_its_formula_and_finds_a_bug() -> None:
-    test, random = SplitTest((0.5, 0.5)), Random(1)
+def log_e_value(counts: list[int], shares: tuple[float, ...]) -> float:
+    """The formula that ``split_check`` names, in one piece."""
+    found = math.lgamma(CONCENTRATION) - math.lgamma(CONCENTRATION + sum(counts))
+    for count, share in zip(counts, shares, strict=True):
+        prior = CONCENTRATION * share
+        found += math.lgamma(prior + count) - math.lgamma(prior) - count * math.log(share)
+    return found
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.7, 0.3)])
+def test_the_split_test_is_its_formula_and_finds_a_bug(shares: tuple[float, float]) -> None:
+    test, random, largest = SplitTest(shares), Random(1), 0.0
     for _ in range(300):
-        test.add(int(random.random() < 0.5))
-    assert math.isclose(test._log, log_e_value(test.counts, (0.5, 0.5)), abs_tol=1e-9)
+        test.add(int(random.random() > shares[0]))
+        largest = max(largest, log_e_value(test.counts, shares))
+        assert math.isclose(test.log_e, largest, abs_tol=1e-9)
     assert not test.mismatch()
-    broken = SplitTest((0.5, 0.5))
+    broken = SplitTest(shares)
     for number in range(2000):
         broken.add(int(number % 10 < 4))
     assert broken.mismatch()
-    assert CONCENTRATION > 1
 
 
 def test_the_split_martingale_is_one_on_average() -> None:

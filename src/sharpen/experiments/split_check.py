@@ -19,18 +19,8 @@ CONCENTRATION = 100.0
 LEVEL = 0.001
 
 
-def log_e_value(counts: Sequence[int], shares: Sequence[float], concentration: float = CONCENTRATION) -> float:
-    """Log of the evidence against "units fall to variant v with probability shares[v]"; they add up to 1."""
-    total = sum(counts)
-    found = math.lgamma(concentration) - math.lgamma(concentration + total)
-    for count, share in zip(counts, shares, strict=True):
-        prior = concentration * share
-        found += math.lgamma(prior + count) - math.lgamma(prior) - count * math.log(share)
-    return found
-
-
 class SplitTest:
-    """Counts units as they come in, and keeps the largest e-value that it has seen."""
+    """Counts units as they come in, and keeps the largest e-value that it has seen. ``shares`` add up to 1."""
 
     def __init__(self, shares: Sequence[float]) -> None:
         self._shares = tuple(shares)
