@@ -13,7 +13,7 @@ from sharpen.experiments.asymptotic import FEWEST, RunningMean
 from sharpen.experiments.bets import FINEST, Differences, stakes
 from sharpen.experiments.planning import fixed_size, log_wealths, plan_samples, simulate
 from sharpen.experiments.sequential import Rule, Sequential
-from sharpen.experiments.split_check import CONCENTRATION, SplitTest, log_e_value
+from sharpen.experiments.split_check import CONCENTRATION, SplitTest
 
 differences = st.lists(st.floats(-1, 1), min_size=1, max_size=40)
 
