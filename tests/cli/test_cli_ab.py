@@ -215,6 +215,23 @@ def test_an_alias_that_points_elsewhere_is_left_alone(project: Cli) -> None:
     assert "there already" in project(*ab, "--promote", "canary").json["promotion"]["reason"]
 
 
+def test_who_leads_when_the_budget_ends_has_not_won_yet(project: Cli) -> None:
+    project.write("same.md", PLAIN + " ")
+    ab = ["ab", "plan.yaml", "-v", "A=plan", "-v", "B=good.md", "-v", "C=same.md", "--effect", "0.01", "--batch", "10"]
+    budget = ["--set", "execution.budget.max_calls=150"]
+    found = project(*ab, "--promote", "production", "--json", *budget)
+    assert found.code == 3
+    assert [one["state"] for one in found.json["comparisons"]] == ["win", "open"]
+    assert (found.json["verdict"], found.json["winner"], found.json["promotion"]) == ("undecided", None, None)
+    with store_at(project) as store:
+        assert VersionManager(store.versions).list("routing") == ()
+    told = project(*ab, "--promote", "production", *budget).out
+    assert "B is better than A" in told
+    assert "--set execution.budget.max_calls=" in told
+    whole = project("resume", found.json["id"], "--set", "execution.budget.max_calls=1000", "--json").json
+    assert (whole["winner"], whole["promotion"]["version"]) == ("B", "1.0.0")
+
+
 def test_another_target_is_not_promoted(project: Cli) -> None:
     rules = json.dumps(right_model()["rules"])
     found = project("ab", "plan.yaml", "-v", "A=plan", "-v", f"B=set:target.rules={rules}", "--promote", "production")
@@ -232,7 +249,7 @@ def test_guardrails_stop_a_harmful_variant(cli: Cli) -> None:
     )  # fmt: skip
     assert found.code == 1, found.err
     assert found.json["verdict"] == "harm"
-    assert "errors+0.02" in found.json["reason"]
+    assert "breaks the guardrail errors+2%: " in found.json["reason"]
 
 
 def test_a_cost_that_the_target_does_not_tell_is_no_cost_that_holds(cli: Cli) -> None:

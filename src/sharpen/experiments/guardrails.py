@@ -32,6 +32,8 @@ class OfflineGuardrail:
 
     @property
     def label(self) -> str:
+        if self.metric == "errors":  # as it is asked for: in points
+            return f"errors+{self.margin * 100:g}%"
         return f"{self.metric}+{self.margin:.4g}%" if self.relative else f"{self.metric}+{self.margin:g}"
 
 

@@ -39,9 +39,18 @@ def comparison_reason(
 
 
 def overall(
-    comparisons: Sequence[Comparison], control: str, *, over: bool, stop: str, mismatch: bool = False
+    comparisons: Sequence[Comparison],
+    control: str,
+    *,
+    over: bool,
+    stop: str,
+    mismatch: bool = False,
+    goes_on: bool = False,
 ) -> tuple[Verdict, str | None, str, str]:
-    """(verdict, winner, headline, reason). ``over``: nothing more will be looked at; ``stop``: then why not."""
+    """(verdict, winner, headline, reason). ``over``: nothing more will be looked at; ``stop``: then why not.
+
+    ``goes_on``: it may be taken up again. Who leads then has not won yet: another variant may still do better.
+    """
     if mismatch:
         return (
             "mismatch",
@@ -53,7 +62,7 @@ def overall(
     winners = [one for one in comparisons if one.state == "win"]
     open_ones = [one for one in comparisons if one.state == "open"]
     reasons = "; ".join(one.reason for one in comparisons)
-    if winners and (over or not open_ones):
+    if winners and (not open_ones or (over and not goes_on)):
         best = max(winners, key=lambda one: one.estimate)
         others = [one.variant for one in winners if one is not best]
         ahead = f"; ahead of {', '.join(others)} by estimate alone" if others else ""

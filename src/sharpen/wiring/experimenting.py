@@ -286,7 +286,9 @@ def _conclude(
     comparisons, control = test.comparisons(), variants[0]
     available = len(test.plan.units)
     why = (stop.stop_reason or "it was stopped") if stop else f"all {available:,} cases are used"
-    verdict, winner, headline, reason = overall(comparisons, control.name, over=True, stop=why)
+    verdict, winner, headline, reason = overall(
+        comparisons, control.name, over=True, stop=why, goes_on=stop is not None
+    )
     costs = [arm.cost for arm in arms.values()]
     report = ExperimentReport(
         id=record.id,
