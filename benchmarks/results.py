@@ -9,9 +9,13 @@ again replaces its section alone. Nothing is written here by hand.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
+import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -53,10 +57,25 @@ def load() -> dict[str, Any]:
 
 def save(name: str, data: dict[str, Any], measured: dict[str, Any]) -> None:
     """Replace one section, and write the pages anew."""
-    kept = {**load(), name: {"measured": measured, "data": data}}
-    ordered = {key: kept[key] for key in SECTIONS if key in kept}
-    DATA.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
-    write_pages()
+    with _alone():
+        kept = {**load(), name: {"measured": measured, "data": data}}
+        ordered = {key: kept[key] for key in SECTIONS if key in kept}
+        DATA.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
+        write_pages()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One benchmark at a time reads the sections and writes them: what another one keeps meanwhile would be lost.
+
+    The lock (flock(2)) is on the directory, and leaves nothing there.
+    """
+    directory = os.open(DATA.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)  # which gives the lock up
 
 
 def write_pages() -> None:

@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -95,6 +96,27 @@ def test_the_faults_of_a_soak_come_in_their_shares(load) -> None:
     for kind, share in faulty.SHARES.items():
         assert state.sent[kind] == pytest.approx(20_000 * share, rel=0.5, abs=8)
     assert state.sent["ok"] == pytest.approx(20_000 * (1 - sum(faulty.SHARES.values())), rel=0.02)
+
+
+def test_two_saves_at_once_lose_no_section(load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = load("results")
+    for name, path in (("DATA", tmp_path / "results.json"), ("PAGE", tmp_path / "RESULTS.md"), ("GUIDES", ())):
+        monkeypatch.setattr(results, name, path)
+    measured = {"date": "today", "python": "P", "machine": "M", "packages": {}, "load": 0.0}
+    second = threading.Thread(target=results.save, args=("startup", {}, measured))
+    read = results.load
+
+    def reads_while_another_saves() -> dict[str, object]:
+        found = read()
+        monkeypatch.setattr(results, "load", read)
+        second.start()
+        second.join(0.2)  # enough to be done if nothing held it up
+        return found
+
+    monkeypatch.setattr(results, "load", reads_while_another_saves)
+    results.save("conversion", {}, measured)
+    second.join(60)
+    assert set(read()) == {"conversion", "startup"}
 
 
 def test_a_section_replaces_itself_and_leaves_the_others(load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
