@@ -104,7 +104,7 @@ def test_what_is_no_variant_is_told(project: Cli, variants: list[str], message: 
         (["--guardrail", "latency"], "expected METRIC+MARGIN"),
         (["--guardrail", "joy+2%"], "unknown metric 'joy'"),
         (["--promote", "latest"], "is reserved"),
-        (["--output", "x.junit.xml"], "an experiment is no list of tests"),
+        (["--output", "x.junit.xml"], "an A/B test is no list of tests"),
     ],
 )
 def test_wrong_options_are_told(project: Cli, options: list[str], message: str) -> None:
@@ -151,6 +151,8 @@ def test_a_test_that_was_cut_off_goes_on_and_nothing_is_paid_twice(
     listed = cli("resume", "--json").json["resumable"]
     assert [(one["id"], one["kind"]) for one in listed] == [(run_id, "A/B test")]
     more = ["--set", "execution.budget.max_calls=1000", "--json"]
+    assert "an A/B test is no list of tests" in cli("resume", run_id, *more, "-o", "x.junit.xml").err
+    assert calls_in(log) == 21
     found = cli("resume", run_id, *more) if way == "resume" else cli(*ab, *more[:2])
     assert found.code == 0
     assert found.json["id"] == run_id

@@ -213,9 +213,14 @@ def test_a_comparison_is_a_page_a_comment_and_a_document(cli: Cli) -> None:
     document = json.loads(Path("c.json").read_text("utf-8"))
     assert document["broken"] == [item["case_id"] for item in document["changes"] if item["kind"] == "broken"]
     assert cli("compare", first, second, "-o", "c.html", "-o", "c.md", "-o", "c.json", "-q").code == 0  # written again
-    refused = cli("compare", first, second, "-o", "c.junit.xml")
+
+
+@pytest.mark.parametrize("command", [("compare", "nothing", "nothing"), ("history", "nothing")])
+def test_what_cannot_be_written_is_refused_before_anything_is_looked_up(cli: Cli, command: tuple[str, ...]) -> None:
+    refused = cli(*command, "-o", "c.junit.xml")
     assert refused.code == 2
-    assert "expected .html, .json or .md" in refused.err
+    assert "is no list of tests; expected .html, .json or .md" in refused.err
+    assert "expected a name that ends in .html, .json, .md\n" in cli(*command, "-o", "c.pdf").err
 
 
 @pytest.mark.parametrize("names", [("nothing", "nothing"), ("@latest", "@latest"), ("other@1.0.0", "other@1.0.0")])

@@ -60,8 +60,9 @@ def command(
     """
     from sharpen import wiring
     from sharpen.cli import show
+    from sharpen.reporting.writer import ComparisonOutput
 
-    outputs = show.checked_outputs(output)
+    outputs = show.checked_outputs(output, ComparisonOutput)
     with wiring.open_store(store) as opened:
         found = wiring.compare_runs(first, second, opened, alpha)
     show.comparison(found, as_json, quiet, outputs)

@@ -37,8 +37,9 @@ def command(
 
     from sharpen import wiring
     from sharpen.cli import show, show_history
+    from sharpen.reporting.writer import HistoryOutput
 
-    outputs = show.checked_outputs(output)
+    outputs = show.checked_outputs(output, HistoryOutput)
     with wiring.open_store(store) as opened:
         begin = None if since is None else since.replace(tzinfo=UTC)
         found = wiring.workflow_history(opened, workflow, limit=limit, since=begin)

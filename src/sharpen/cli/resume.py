@@ -109,6 +109,7 @@ def _ab(
     from sharpen.cli import show_experiment
     from sharpen.wiring.experimenting import Watchers
 
+    show_experiment.checked_outputs(outputs)
     with watched() as watch:
         looks = show_experiment.looks(quiet)
         watchers = Watchers(watch.observer, watch.tracer, watch.interrupted, watch.taken_over, looks)

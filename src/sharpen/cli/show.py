@@ -22,15 +22,22 @@ from sharpen.reporting import console as terminal
 from sharpen.reporting.console_comparison import print_comparison
 from sharpen.reporting.json_document import comparison_document, dumps, optimization_document, run_document
 from sharpen.reporting.pattern_source import patterns_of_run
-from sharpen.reporting.writer import ComparisonOutput, OptimizationOutput, RunOutput, check_output_paths, write_output
+from sharpen.reporting.writer import (
+    ComparisonOutput,
+    OptimizationOutput,
+    Output,
+    RunOutput,
+    check_output_paths,
+    write_output,
+)
 from sharpen.storage.records import RunSummary
 from sharpen.wiring.queries import DecidedStory
 from sharpen.wiring.resuming import UNDER_WAY, Resumable, larger_budget
 
 
-def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
-    """Refuse what cannot be written before anything is paid."""
-    check_output_paths(paths or ())
+def checked_outputs(paths: Sequence[Path] | None, kind: type[Output] | None = None) -> Sequence[Path]:
+    """Refuse what cannot be written before anything is paid. ``kind``: what is to be written, if that is known."""
+    check_output_paths(paths or (), kind)
     return paths or ()
 
 

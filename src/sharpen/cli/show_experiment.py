@@ -8,7 +8,6 @@ from pathlib import Path
 import typer
 
 from sharpen.cli.streams import to_reader, to_stderr
-from sharpen.errors import UserError
 from sharpen.experiments.book import Receipt
 from sharpen.experiments.models import ExperimentReport
 from sharpen.experiments.planning import SamplePlan
@@ -33,12 +32,7 @@ def looks(quiet: bool, log_format: LogFormat | None = None) -> Callable[[str], N
 
 def checked_outputs(paths: Sequence[Path] | None) -> Sequence[Path]:
     """Refuse what cannot be written before anything is paid."""
-    check_output_paths(paths or ())
-    for path in paths or ():
-        if path.name.lower().endswith(".junit.xml"):
-            raise UserError(
-                f"cannot write {str(path)!r}: an experiment is no list of tests; expected .html, .json or .md"
-            )
+    check_output_paths(paths or (), ExperimentOutput)
     return paths or ()
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from sharpen.experiments.models import ExperimentReport
 
 Output = Union["RunOutput", "OptimizationOutput", "ExperimentOutput", "ComparisonOutput", "HistoryOutput"]
-SUFFIXES = (".html", ".json", ".junit.xml", ".md")
+JUNIT = ".junit.xml"
+SUFFIXES = (".html", ".json", JUNIT, ".md")
 MARK = "<!-- sharpen report -->"
 """By this a later run knows that a file is a report and may be written again: line 1 in Markdown, else line 2."""
 _JSON_REPORT = re.compile(
@@ -80,14 +81,19 @@ class ExperimentOutput:
     report: ExperimentReport
 
 
-def check_output_paths(paths: Iterable[str | Path]) -> None:
+_NO_TESTS = {ExperimentOutput: "an A/B test", ComparisonOutput: "a comparison", HistoryOutput: "a history"}
+"""What JUnit has no words for."""
+
+
+def check_output_paths(paths: Iterable[str | Path], kind: type[Output] | None = None) -> None:
     """Before anything is paid: every suffix is known and nothing stands in the way. Raises ``UserError``.
 
+    ``kind``: what is to be written, where that is no list of tests, which JUnit takes alone.
     What stands in the way: a directory, a directory that cannot be written to, any file that is not empty and no
     earlier report.
     """
     for path in map(Path, paths):
-        _suffix(path)
+        _check_kind(_suffix(path, kind), kind, path)
         if path.is_dir():
             raise UserError(f"cannot write {str(path)!r}: it is a directory; expected a file name")
         parent = next(parent for parent in path.absolute().parents if parent.exists())
@@ -107,7 +113,7 @@ def write_output(path: str | Path, content: Output) -> Path:
     Raises ``UserError`` that names the path when the suffix is unknown or the file cannot be written.
     """
     path = Path(path)
-    check_output_paths([path])
+    check_output_paths([path], type(content))
     suffix = _suffix(path)
     parts = _marked(suffix, render(suffix, content))
     try:
@@ -122,6 +128,7 @@ def render(suffix: str, content: Output) -> Iterable[str]:
     """The text of a report in one of ``SUFFIXES``, in parts; the first one holds the first line."""
     from sharpen.reporting import html, json_document, junit, markdown  # jinja2 stays unloaded until it is needed
 
+    _check_kind(suffix, type(content), suffix)
     if isinstance(content, RunOutput):
         result, report, decision, cases = content.result, content.report, content.decision, content.cases
         patterns, flakiness = content.patterns, content.flakiness
@@ -159,9 +166,8 @@ def _render_experiment(suffix: str, report: ExperimentReport) -> Iterable[str]:
             return [experiment_page.experiment_html(report)]
         case ".json":
             return [json_document.dumps(experiment_markdown.experiment_document(report)), "\n"]
-        case ".md":
+        case _:
             return [experiment_markdown.experiment_markdown(report)]
-    raise UserError(f"an experiment is no list of tests: cannot write {suffix!r}; expected .html, .json or .md")
 
 
 def _render_comparison(suffix: str, found: Comparison) -> Iterable[str]:
@@ -172,9 +178,8 @@ def _render_comparison(suffix: str, found: Comparison) -> Iterable[str]:
             return [comparison_page.comparison_html(found)]
         case ".json":
             return chain(chunks(json_document.comparison_document(found)), "\n")
-        case ".md":
+        case _:
             return [comparison_markdown.comparison_markdown(found)]
-    raise UserError(f"a comparison is no list of tests: cannot write {suffix!r}; expected .html, .json or .md")
 
 
 def _render_history(suffix: str, trend: Trend) -> Iterable[str]:
@@ -185,17 +190,24 @@ def _render_history(suffix: str, trend: Trend) -> Iterable[str]:
             return [history_page.history_html(trend)]
         case ".json":
             return chain(chunks(json_document.history_document(trend)), "\n")
-        case ".md":
+        case _:
             return [history_markdown.history_markdown(trend)]
-    raise UserError(f"a history is no list of tests: cannot write {suffix!r}; expected .html, .json or .md")
 
 
-def _suffix(path: Path) -> str:
+def _suffix(path: Path, kind: type[Output] | None = None) -> str:
     name = path.name.lower()
     for suffix in SUFFIXES:
         if name.endswith(suffix):
             return suffix
-    raise UserError(f"unknown output format {str(path)!r}; expected a name that ends in {', '.join(SUFFIXES)}")
+    possible = [suffix for suffix in SUFFIXES if suffix != JUNIT or kind not in _NO_TESTS]
+    raise UserError(f"unknown output format {str(path)!r}; expected a name that ends in {', '.join(possible)}")
+
+
+def _check_kind(suffix: str, kind: type[Output] | None, asked: str | Path) -> None:
+    if suffix == JUNIT and kind in _NO_TESTS:
+        raise UserError(
+            f"cannot write {str(asked)!r}: {_NO_TESTS[kind]} is no list of tests; expected .html, .json or .md"
+        )
 
 
 def _marked(suffix: str, parts: Iterable[str]) -> Iterator[str]:
