@@ -24,6 +24,7 @@ PLAIN = "Which queue does this message belong to?\n\n{{ message }}"
 def project(cli: Cli) -> Cli:
     cli.plan(cases=60)
     cli.write("good.md", GOOD)
+    cli.write("data.csv", "id,message\n1,hello\n")
     return cli
 
 
@@ -80,6 +81,8 @@ def test_equal_variants_are_refused_and_models_are_variants(project: Cli) -> Non
         (["A=plan", "B"], "--variant 'B' is no variant; expected NAME=plan"),
         (["A=plan", "B=nowhere"], "'nowhere' is no version and no file here"),
         (["A=plan", "B=nowhere.md"], "'nowhere.md' does not exist"),
+        (["A=plan", "B=data.csv"], "'data.csv' is no prompt for these cases: it would ask the same in all of them"),
+        (["A=data.csv", "B=file:good.md"], "expected a prompt file with {{ message }}"),
         (["A=plan", "B=file:"], "nothing after 'file'"),
         (["A=plan", "B c=plan"], "'B c' is no valid name"),
         (["A=plan", "B=set:dataset.limit=3"], "would change what is measured"),
@@ -399,6 +402,27 @@ def test_an_online_win_moves_the_alias(online: Cli) -> None:
     with store_at(online) as store:
         moves = VersionManager(store.versions).alias_history("routing", "production")
         assert [(move.version, bool(move.reason)) for move in moves] == [("1.0.0", False), ("1.0.1", True)]
+
+
+def test_versions_that_a_win_could_not_promote_are_refused_before_it_begins(online: Cli) -> None:
+    def define(name: str, control: str, other: str) -> str:
+        variants = {"A": control, "B": other}
+        online.write("p.yaml", {"name": name, "variants": variants, "workflow_id": "routing", "promote": "production"})
+        found = online("ab", "define", "p.yaml")
+        assert (found.code == 0) == (not found.err)
+        return found.err
+
+    assert "'B' could not be promoted to 'production': unknown workflow 'routing'" in define("p", "old", "1.0.0")
+    with store_at(online) as store:
+        VersionManager(store.versions).create("routing", Prompt.of(PromptTemplate.from_text("{{ x }}"), id="p"))
+    assert "unknown version of 'routing' '1.0.1'; did you mean '1.0.0'" in define("p", "old", "1.0.1")
+    assert define("p", "old", "1.0.0") == ""  # the alias points nowhere: any control will do
+    with store_at(online) as store:
+        VersionManager(store.versions).tag("routing", "1.0.0", "production")
+    assert "variant 'A' could not be promoted" in define("q", "old", "1.0.0")
+    assert "by number, such as '1.0.0'" in define("q", "production", "1.0.0")
+    assert define("p", "old", "1.0.0") == ""  # it has begun
+    assert [one["id"] for one in online("ab", "status", "--json").json["experiments"]] == ["tone", "p"]
 
 
 def test_no_experiment_yet(cli: Cli) -> None:

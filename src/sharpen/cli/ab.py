@@ -157,7 +157,7 @@ def define_experiment(
 
     experiment = wiring.load_experiment(file)
     with wiring.open_store(store, file) as opened:
-        stored = wiring.experiment_book(opened).define(experiment)
+        stored = wiring.begin_experiment(experiment, opened)
     show_experiment.defined(stored, as_json, quiet)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sharpen.wiring.comparing import compare_runs as compare_runs
     from sharpen.wiring.comparing import flakiness_of_run as flakiness_of_run
+    from sharpen.wiring.experiment_files import begin_experiment as begin_experiment
     from sharpen.wiring.experiment_files import checked_outcomes as checked_outcomes
     from sharpen.wiring.experiment_files import experiment_book as experiment_book
     from sharpen.wiring.experiment_files import load_experiment as load_experiment
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "comparing": ("compare_runs", "flakiness_of_run"),
-    "experiment_files": ("checked_outcomes", "experiment_book", "load_experiment"),
+    "experiment_files": ("begin_experiment", "checked_outcomes", "experiment_book", "load_experiment"),
     "experimenting": ("ab_exit_code", "ab_plan", "plan_ab", "resume_ab"),
     "failures": ("stored_patterns",),
     "histories": ("workflow_history",),

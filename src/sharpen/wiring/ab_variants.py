@@ -58,6 +58,10 @@ def load_variants(
     asked = _parse(texts)
     found = tuple(_load(path, name, changes, store, overrides or ()) for name, changes in asked.items())
     control = found[0]
+    for one in found:
+        for change in asked[one.name]:
+            if change.kind == "file":
+                _check_variables(one, change.value, found)
     for number, one in enumerate(found):
         for earlier in found[:number]:
             if _same(earlier, one):
@@ -143,6 +147,16 @@ def _load(path: Path, name: str, changes: Sequence[_Change], store: Store, overr
         labels[at] = f"version {found.version}" + (f" ({version})" if version != found.version else "")
         version = found.version if not more else None
     return Variant(name, " and ".join(labels), plan, version)
+
+
+def _check_variables(variant: Variant, file: str, all_of_them: Sequence[Variant]) -> None:
+    """Any text may be a prompt. One that says the same to every case, where others do not, is the wrong file."""
+    names = sorted(frozenset[str]().union(*(one.plan.manifest.prompt.variables for one in all_of_them)))
+    if names and not variant.plan.manifest.prompt.variables:
+        raise UserError(
+            f"variant {variant.name!r}: {file!r} is no prompt for these cases: it would ask the same in all of them; "
+            f"expected a prompt file with {{{{ {names[0]} }}}}"
+        )
 
 
 def _prompt_file(value: str, plan: Path) -> str:

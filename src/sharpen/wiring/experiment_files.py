@@ -17,9 +17,10 @@ from sharpen.errors import PlanError, Problem, UserError
 from sharpen.experiments.book import ExperimentBook
 from sharpen.experiments.experiment import Experiment
 from sharpen.experiments.outcomes import Outcome
+from sharpen.experiments.ports import StoredExperiment
 from sharpen.storage.store import Store
 from sharpen.versions.version_manager import VersionManager
-from sharpen.wiring.promoting import promoter
+from sharpen.wiring.promoting import check_promotable, promoter
 
 FIELDS = tuple(Outcome.model_fields)
 _YES, _NO = ("true", "yes", "pass", "success"), ("false", "no", "fail", "failure")
@@ -28,6 +29,18 @@ _YES, _NO = ("true", "yes", "pass", "success"), ("false", "no", "fail", "failure
 def experiment_book(store: Store) -> ExperimentBook:
     """The online experiments of a store; a win moves the alias that its experiment names."""
     return ExperimentBook(store.experiments, promoter(VersionManager(store.versions)))
+
+
+def begin_experiment(experiment: Experiment, store: Store) -> StoredExperiment:
+    """Define an experiment, or raise the ramp of one that has begun.
+
+    Raises ``UserError`` for other changes, and for versions that a win could not point the alias at: said now, not
+    weeks later.
+    """
+    book = experiment_book(store)
+    if experiment.promote is not None and store.experiments.get(experiment.name) is None:
+        check_promotable(VersionManager(store.versions), experiment)
+    return book.define(experiment)
 
 
 def load_experiment(path: Path) -> Experiment:

@@ -81,6 +81,27 @@ def promoter(versions: VersionManager) -> _Promoter:
     return _Promoter(versions)
 
 
+def check_promotable(versions: VersionManager, experiment: Experiment) -> None:
+    """Whether a win could move the alias that the experiment names. Raises ``UserError`` that names the variant.
+
+    The control may be what was never a version only as long as the alias points nowhere.
+    """
+    alias, workflow_id = experiment.promote or "", experiment.workflow_id or ""
+    taken = alias in versions.aliases(workflow_id)
+    for name, what in experiment.variants.items():
+        if name == experiment.control and not taken:
+            continue
+        try:
+            found = versions.get(workflow_id, what)
+        except UserError as error:
+            raise UserError(f"variant {name!r} could not be promoted to {alias!r}: {error}") from None
+        if name == experiment.control and found.version != what:
+            raise UserError(
+                f"variant {name!r} is {what!r}, which may point elsewhere when the experiment ends; to promote "
+                f"{alias!r} it takes the control's version by number, such as {found.version!r}"
+            )
+
+
 class _Promoter:
     def __init__(self, versions: VersionManager) -> None:
         self._versions = versions
