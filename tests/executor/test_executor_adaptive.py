@@ -1,7 +1,9 @@
 """Against servers that limit (virtual time): nearly all of what is allowed, and no storm of refusals."""
 
+import asyncio
+
 import pytest
-from executor_kit import run_virtual
+from executor_kit import now, run_virtual
 from simulated_servers import (
     AtRandom,
     Both,
@@ -15,7 +17,9 @@ from simulated_servers import (
     keep_busy,
 )
 
+from sharpen.config.models import RateLimit
 from sharpen.executor.adaptive import AdaptiveLimit
+from sharpen.executor.limits import Limiter
 
 WORKERS = 64
 
@@ -138,6 +142,20 @@ def test_the_length_of_a_silent_window_is_learned_once() -> None:
     assert share >= 0.9
     assert server.repeats() <= 6  # after 1, 2, 5, 10, 20 and 30 s
     assert server.repeats(after=61) == 0
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
+def test_a_window_is_counted_from_the_first_call_and_not_from_when_the_run_was_prepared(tells: bool) -> None:
+    """Else five seconds look like ten, and half of what is allowed is left for a minute."""
+    server = LimitingServer(Sliding(30, 5.0), 0.6, tells)
+
+    async def prepared_early() -> None:
+        limiter = Limiter(RateLimit(), 16, now)
+        await asyncio.sleep(0.3)
+        await keep_busy(server, 60.0, 16, limiter)
+
+    run_virtual(prepared_early())
+    assert server.accepted >= 0.8 * Sliding(30, 5.0).allowed(60.0)
 
 
 def test_a_limit_that_is_lifted_is_noticed() -> None:

@@ -78,7 +78,7 @@ class Limiter:
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0  # of the timer; uvloop's does not tell when what is due already comes
         self._clock = clock
-        self._began = clock()
+        self._began = clock()  # the first call, as soon as there is one: a window of the server may begin with it
         self._starts = 0
         self._update()
 
@@ -114,6 +114,8 @@ class Limiter:
         if self._free:
             if self.in_flight >= self.concurrency:
                 return None
+            if not self._starts:
+                self._began = self._clock()
             self.in_flight += 1
             self._starts += 1
             return self._plain_ticket
@@ -227,6 +229,8 @@ class Limiter:
         return self._adaptive.wait(now, self.in_flight)
 
     def _take(self, tokens: int) -> Ticket:
+        if not self._starts:
+            self._began = self._clock()
         self.in_flight += 1
         self._starts += 1
         self.breaker.started()
