@@ -104,6 +104,7 @@ def test_plain_terminals_get_plain_charts(lived: Cli, monkeypatch: pytest.Monkey
     assert columns_of([0.0, 0.5, 1.0, None], 2, unicode=False) == ["  # ", " ## "]
     assert spark([1.0, None, 3.0]) == "▁ █"
     assert spark([2.0, 2.0]) == "▄▄"
+    assert spark([1e-4, 1.0000000000000003e-4]) == "▄▄"
     assert spark([]) == ""
     assert [list(group) for group in buckets(5, 2)] == [[0, 1, 2], [3, 4]]
     assert buckets(0, 10) == []

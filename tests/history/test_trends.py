@@ -55,6 +55,15 @@ def test_the_cause_may_be_a_run_away_where_the_place_is_uncertain():
     assert change.better is False
 
 
+def test_how_a_mean_of_equal_figures_was_rounded_is_no_change():
+    """360 answers of the same price have another mean than 120, by its last bit."""
+    prices = [1e-4 if number < 20 else 1.0000000000000003e-4 for number in range(60)]
+    assert trend_of("w", [run(number, cost_per_request=price) for number, price in enumerate(prices)]).changes == ()
+    prices = [1e-4 if number < 20 else 1.01e-4 for number in range(60)]
+    (change,) = trend_of("w", [run(number, cost_per_request=price) for number, price in enumerate(prices)]).changes
+    assert change.series is Series.COST
+
+
 def test_fewer_tokens_are_better():
     runs = [run(n) for n in range(15)] + [run(n, tokens_per_request=20.0) for n in range(15, 30)]
     (change,) = trend_of("w", runs).changes

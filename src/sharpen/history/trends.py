@@ -56,9 +56,11 @@ class HistoryRun(Record):
         return self.passed / self.cases if self.cases else None
 
     def value(self, series: Series) -> float | None:
-        """The run's figure in a series."""
+        """The run's figure in a series, to nine digits: behind them stands only how a mean of equal ones was rounded,
+        which ranks would take for a change.
+        """
         found: float | None = getattr(self, series.value)
-        return found
+        return None if found is None else float(f"{found:.9g}")
 
 
 class InputChange(Record):

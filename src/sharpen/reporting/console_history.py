@@ -101,6 +101,8 @@ def spark(values: Sequence[float | None], *, unicode: bool = True) -> str:
     steps = (_STEPS if unicode else _PLAIN_STEPS)[1:]
     known = [value for value in values if value is not None]
     low, span = (min(known), max(known) - min(known)) if known else (0.0, 0.0)
+    if known and span <= max(map(abs, known)) * 1e-9:
+        span = 0.0  # means of equal figures, rounded
     last = len(steps) - 1
     return "".join(
         " " if value is None else steps[round((value - low) / span * last) if span else last // 2] for value in values
