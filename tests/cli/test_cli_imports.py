@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sharpen.storage.store import Store
+
 ROOT = Path(__file__).parents[2]
 REVIEWS = ROOT / "examples" / "reviews"
 HEAVY = frozenset(
@@ -53,6 +55,16 @@ def test_a_check_loads_what_a_check_needs(tmp_path: Path, options: tuple[str, ..
     layers = {name.split(".")[1] for name in modules if name.startswith("sharpen.")}
     assert not layers & {"executor", "storage", "versions", "pipeline"}
     assert ("optimizer" in layers) is ("--quiet" not in options), "what an optimization takes is told"
+
+
+def test_a_check_beside_a_store_loads_no_toolkit_of_databases(tmp_path: Path) -> None:
+    for name in ("plan.yaml", "prompt.md", "cases.jsonl"):
+        shutil.copy(REVIEWS / name, tmp_path)
+    with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        store.holdout.draw("s1", "review-sentiment", ["of a search"])
+    modules = command("check", str(tmp_path / "plan.yaml"), "--store", f"sqlite:///{tmp_path / 'store.db'}")
+    assert "sharpen.storage.glance" in modules
+    assert not modules & (HEAVY | {"jinja2", "asyncio"})
 
 
 def test_a_check_of_a_server_loads_no_client(tmp_path: Path) -> None:

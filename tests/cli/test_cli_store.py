@@ -10,9 +10,9 @@ from alembic import command
 from cli_kit import Cli, routing_plan
 
 from servers.postgres import PostgresServer
-from sharpen.storage import schema
 from sharpen.storage.engine import connect
 from sharpen.storage.migrate import config
+from sharpen.storage.revision import REVISION
 
 STORE = ".sharpen/sharpen.db"
 
@@ -35,9 +35,7 @@ def test_any_command_upgrades_an_older_file_and_says_so_in_one_line(project: Cli
     make_older(project)
     shown = project("runs", "list", "--json")
     backup = project.directory.resolve() / ".sharpen" / "sharpen.db.0003.bak"
-    assert (
-        shown.err == f"note: the store was upgraded from schema 0003 to {schema.REVISION}; as it was before: {backup}\n"
-    )
+    assert shown.err == f"note: the store was upgraded from schema 0003 to {REVISION}; as it was before: {backup}\n"
     assert len(shown.json) == 1
     assert backup.is_file()
     assert project("runs", "list").err == ""
@@ -46,10 +44,10 @@ def test_any_command_upgrades_an_older_file_and_says_so_in_one_line(project: Cli
 def test_upgrade_when_it_is_asked_for(project: Cli) -> None:
     make_older(project)
     done = project("store", "upgrade", "--json").json
-    assert (done["before"], done["after"]) == ("0003", schema.REVISION)
+    assert (done["before"], done["after"]) == ("0003", REVISION)
     assert Path(done["backup"]).is_file()
     again = project("store", "upgrade")
-    assert again.out == f"sqlite:///{project.directory / STORE} is at schema {schema.REVISION}\n"
+    assert again.out == f"sqlite:///{project.directory / STORE} is at schema {REVISION}\n"
     with sqlite3.connect(project.directory / STORE) as file:
         file.execute("DELETE FROM history")
     file.close()
@@ -97,7 +95,7 @@ def test_an_older_server_asks_for_the_upgrade(project: Cli, postgres_url: str) -
     assert refused.code == 2
     assert "was made by an older sharpen" in refused.err
     assert "sharpen store upgrade --store URL" in refused.err
-    assert project("store", "upgrade", "--store", postgres_url).out.endswith(f"{schema.REVISION}, was 0003\n")
+    assert project("store", "upgrade", "--store", postgres_url).out.endswith(f"{REVISION}, was 0003\n")
     assert project("runs", "list", "--store", postgres_url).code == 0
 
 

@@ -25,6 +25,7 @@ from sharpen.storage.engine import connect
 from sharpen.storage.experiments import AbRecord
 from sharpen.storage.migrate import Upgrade, config, ensure_current, revision_of, upgrade
 from sharpen.storage.records import SearchRecord
+from sharpen.storage.revision import REVISION, VERSION_TABLE
 from sharpen.storage.store import Store
 from sharpen.testing.experiment_suite import make_experiment
 from sharpen.testing.experiment_suite import make_outcome as make_experiment_outcome
@@ -62,14 +63,12 @@ def to_revision(url: str, revision: str) -> None:
 
 
 def test_the_newest_migration_is_the_one_the_code_expects() -> None:
-    assert ScriptDirectory.from_config(config()).get_heads() == [schema.REVISION]
+    assert ScriptDirectory.from_config(config()).get_heads() == [REVISION]
 
 
 def test_migrating_gives_exactly_the_schema_of_the_code(empty_url: str) -> None:
     with Store.open(empty_url) as store, store.database.read() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
-        )
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
         found = inspect(connection)
         for table in schema.metadata.sorted_tables:
@@ -85,7 +84,7 @@ def test_down_to_nothing_and_up_again(empty_url: str) -> None:
         with store.database.write() as connection:
             command.downgrade(config(connection), "base")
         with store.database.read() as connection:
-            assert set(inspect(connection).get_table_names()) == {schema.VERSION_TABLE}
+            assert set(inspect(connection).get_table_names()) == {VERSION_TABLE}
         assert revision_of(store.database) is None
     with Store.open(empty_url) as store:
         assert store.runs.list() == ()
@@ -104,7 +103,7 @@ def test_every_step_down_and_up_with_data_in_it(empty_url: str, older: str) -> N
     done = upgrade(database)
     database.close()
     assert done is not None
-    assert (done.before, done.after) == (older, schema.REVISION)
+    assert (done.before, done.after) == (older, REVISION)
     with Store.open(empty_url) as store:
         assert store.runs.load_result("r1") == RUN
         assert store.cases.of_run("r1")["a"].vars == {"x": 1}
@@ -127,7 +126,7 @@ def test_an_older_sqlite_store_is_upgraded_after_a_backup(tmp_path: Path) -> Non
         to_revision(url, "0003")
         Store.open(url, on_upgrade=told.append).close()
     backups = [tmp_path / "store.db.0003.bak", tmp_path / "store.db.0003-2.bak"]
-    assert told == [Upgrade("0003", schema.REVISION, path) for path in backups]
+    assert told == [Upgrade("0003", REVISION, path) for path in backups]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store.db", *sorted(path.name for path in backups)]
     for number, path in enumerate(backups):
         copy = connect(f"sqlite:///{path}")
@@ -173,7 +172,7 @@ def test_an_older_store_on_a_server_is_upgraded_when_that_is_asked_for(postgres_
     with pytest.raises(StoreError, match=r"made by an older sharpen .*'0003'.* sharpen store upgrade"):
         Store.open(postgres_url)
     database = connect(postgres_url)
-    assert upgrade(database) == Upgrade("0003", schema.REVISION)
+    assert upgrade(database) == Upgrade("0003", REVISION)
     assert upgrade(database) is None
     database.close()
     Store.open(postgres_url).close()
@@ -181,7 +180,7 @@ def test_an_older_store_on_a_server_is_upgraded_when_that_is_asked_for(postgres_
 
 def test_a_store_of_a_newer_sharpen_is_refused(empty_url: str) -> None:
     with Store.open(empty_url) as store, store.database.write() as connection:
-        connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0999'"))
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
     with pytest.raises(StoreError, match=r"created by a newer sharpen \(its schema is '0999', this one knows up to"):
         Store.open(empty_url)
 
@@ -228,7 +227,7 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(empty_url: str) -> None:
     with database.read() as connection:
         assert inspect(connection).get_table_names() == []
     ensure_current(database)
-    assert revision_of(database) == schema.REVISION
+    assert revision_of(database) == REVISION
     database.close()
 
 

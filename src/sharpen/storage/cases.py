@@ -14,9 +14,10 @@ from sharpen.config.reservoir import sampled_numbers
 from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
+from sharpen.storage.exact_text import exact_text
 from sharpen.storage.lookup import find_run
 from sharpen.storage.records import StoredCase
-from sharpen.storage.types import exact_json, exact_text
+from sharpen.storage.types import exact_json
 
 PAGE = 500
 """Cases read at once."""

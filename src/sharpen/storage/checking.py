@@ -17,10 +17,10 @@ from sharpen.executor.statistics import StatisticsAccumulator
 from sharpen.storage import schema
 from sharpen.storage.cases import content_hash_of
 from sharpen.storage.engine import Database
+from sharpen.storage.exact_text import plain_text
 from sharpen.storage.history import missing_history
 from sharpen.storage.raw_rows import numbered, pages
 from sharpen.storage.results import count_results, read_results
-from sharpen.storage.types import plain_text
 from sharpen.storage.versions import StoredVersionRepository
 from sharpen.versions.integrity import verified
 

@@ -20,6 +20,7 @@ from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
 from sharpen.storage.migrate import COPY_MARK, ensure_current, revision_of
 from sharpen.storage.raw_rows import PAGE, numbered, pages, plain
+from sharpen.storage.revision import REVISION, VERSION_TABLE
 
 _OF_PROCESSES = (schema.processes, schema.locks, schema.claims)
 TABLES = tuple(table for table in schema.metadata.sorted_tables if table not in _OF_PROCESSES)
@@ -83,7 +84,7 @@ def copy_store(source: Database, target: Database, told: Told = lambda _table, _
             found.append(CopiedTable(name=table.name, rows=wanted.rows, copied=copied, sha256=wanted.sha256))
     with target.write() as connection:
         continue_numbers(connection)
-        connection.execute(_set_revision(), {"revision": schema.REVISION})
+        connection.execute(_set_revision(), {"revision": REVISION})
     return Copied(source=source.name, target=target.name, resumed=resumed, tables=tuple(found))
 
 
@@ -115,7 +116,7 @@ def _prepare(target: Database, mark: str) -> bool:
 
 
 def _set_revision() -> Any:
-    return text(f"UPDATE {schema.VERSION_TABLE} SET version_num = :revision")  # noqa: S608 - a constant of ours
+    return text(f"UPDATE {VERSION_TABLE} SET version_num = :revision")  # noqa: S608 - a constant of ours
 
 
 def _copy(reading: Connection, target: Database, table: Table, told: Told) -> int:

@@ -11,7 +11,7 @@ from sharpen.optimizer.ports import CaseMemory, HoldoutGrant, ProofKey
 from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
-from sharpen.storage.types import exact_text
+from sharpen.storage.exact_text import exact_text
 from sharpen.storage.upsert import insert_or_keep
 
 _PAGES, _CASES = schema.holdouts.c, schema.holdout_cases.c

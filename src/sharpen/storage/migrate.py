@@ -14,7 +14,8 @@ from sharpen.errors import StoreError
 from sharpen.storage.backup import back_up
 from sharpen.storage.engine import Database
 from sharpen.storage.history import fill_history
-from sharpen.storage.schema import REVISION, VERSION_TABLE, metadata
+from sharpen.storage.revision import REVISION, VERSION_TABLE
+from sharpen.storage.schema import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -20,9 +20,10 @@ from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.by_keys import ByKeys
 from sharpen.storage.claims import Claims
 from sharpen.storage.engine import Database
+from sharpen.storage.exact_text import exact_text, plain_text
 from sharpen.storage.ownership import Ownership
 from sharpen.storage.recovery import recover
-from sharpen.storage.types import exact_json, exact_text, plain_text
+from sharpen.storage.types import exact_json
 from sharpen.storage.writer import BulkRow, Writer
 from sharpen.targets.base import TargetResponse, Usage
 

@@ -16,13 +16,13 @@ from sharpen.executor.statistics import summarize
 from sharpen.storage import schema
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
+from sharpen.storage.exact_text import exact_text
 from sharpen.storage.history import forget_history, note_history
 from sharpen.storage.lookup import find_run
 from sharpen.storage.prompts import save_prompt
 from sharpen.storage.records import RunRecord, RunSummary
 from sharpen.storage.results import count_results, read_results
 from sharpen.storage.stored_results import StoredResults
-from sharpen.storage.types import exact_text
 
 _RUNS = schema.runs.c
 _SUMMARY = [_RUNS[name] for name in RunSummary.model_fields]

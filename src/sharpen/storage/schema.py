@@ -39,12 +39,6 @@ from sqlalchemy import (
 
 from sharpen.storage.types import ExactText, Json, Moment
 
-REVISION = "0005"
-"""The newest migration: what a store must hold for this code."""
-
-VERSION_TABLE = "sharpen_schema"
-"""Where the migrations note the store's revision; a name of our own, for databases that hold other programs too."""
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

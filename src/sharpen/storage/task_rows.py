@@ -11,7 +11,8 @@ from sharpen.assertions.base import AssertionResult
 from sharpen.errors import ErrorKind
 from sharpen.executor.models import FailedAttempt, JudgeUsage, TaskError, TaskResult, TaskStatus
 from sharpen.storage import schema
-from sharpen.storage.types import exact_json, exact_text
+from sharpen.storage.exact_text import exact_text
+from sharpen.storage.types import exact_json
 
 COLUMNS = tuple(column.name for column in schema.results.columns)
 """The order of ``to_values`` and of what ``from_row`` reads."""

@@ -11,14 +11,11 @@ from typing import Any
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-_ESCAPED = "\x01json:"
+from sharpen.storage.exact_text import exact_text, plain_text
 
 
 class ExactText(TypeDecorator[str]):
-    """Any Python string. A model's output may hold what databases refuse: NUL (PostgreSQL) and lone surrogates (all).
-
-    Such a text is stored as ASCII JSON behind a marker, every other one as it is. Equality in SQL still holds.
-    """
+    """Any Python string, see ``exact_text``. Equality in SQL still holds."""
 
     impl = Text
     cache_ok = True
@@ -30,33 +27,9 @@ class ExactText(TypeDecorator[str]):
         return plain_text(value)
 
 
-def exact_text(value: str | None) -> str | None:
-    """What ``ExactText`` stores for a text."""
-    if value is None or not (value.startswith("\x01") or "\x00" in value or _has_surrogate(value)):
-        return value
-    return _ESCAPED + json.dumps(value)
-
-
-def plain_text(stored: str | None) -> str | None:
-    """The text for which ``exact_text`` gave ``stored``."""
-    if stored is None or not stored.startswith(_ESCAPED):
-        return stored
-    return str(json.loads(stored[len(_ESCAPED) :]))
-
-
 def exact_json(value: Any) -> str | None:
     """What ``Json`` stores for a value."""
     return None if value is None else exact_text(to_json(value))
-
-
-def _has_surrogate(text: str) -> bool:
-    if text.isascii():
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 class Json(TypeDecorator[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,20 +46,16 @@ def outlook(plan: LoadedPlan, found: Estimate, url: str | None = None) -> Outloo
     if not isinstance(plan.cases, tuple):
         return Outlook(None)
     manifest, problems = plan.manifest, []
-    store = None
-    try:
-        store = _existing_store(manifest, url)
-    except StoreError as error:
-        problems.append(Problem(f"what was proved on these cases before is not known: {error}"))
-    try:
-        searched = plan_search(manifest, plan.cases, store.holdout if store else MemoryLedger(), PREVIEW)
-        told = forecast(searched, found, manifest.optimize)
-        known = store is not None and baseline_known(manifest, store)
-    except TooFewCasesError as error:
-        return Outlook(None, (*problems, Problem(f"optimize would refuse: {error}")))
-    finally:
-        if store:
-            store.close()
+    with ExitStack() as opened:
+        try:
+            ledger, known = _remembered(manifest, url, opened)
+        except StoreError as error:
+            ledger, known = MemoryLedger(), False
+            problems.append(Problem(f"what was proved on these cases before is not known: {error}"))
+        try:
+            told = forecast(plan_search(manifest, plan.cases, ledger, PREVIEW), found, manifest.optimize)
+        except TooFewCasesError as error:
+            return Outlook(None, (*problems, Problem(f"optimize would refuse: {error}")))
     return Outlook(told, (*problems, *_placed(shortages(told, baseline_known=known), manifest)))
 
 
@@ -78,16 +75,25 @@ def baseline_known(manifest: RunManifest, store: Store) -> bool:
     return bool(store.runs.list(manifest.workflow_id, 1, prompt_hash=manifest.prompt.content_hash))
 
 
-def _existing_store(manifest: RunManifest, url: str | None) -> Store | None:
-    """The store of the plan, if it is a SQLite file that is there; only a file can be looked for without making it."""
+def _remembered(manifest: RunManifest, url: str | None, opened: ExitStack) -> tuple[HoldoutLedger, bool]:
+    """What the store of the plan remembers of its cases, and whether it may answer the baseline.
+
+    Nothing, unless it is a SQLite file that is there: only a file can be looked for without making it. Raises
+    ``StoreError``.
+    """
     found = store_url(manifest.base_dir, url)
     path = sqlite_file(found)
     if path is None or not path.is_file():
-        return None
+        return MemoryLedger(), False
+    from sharpen.storage.glance import glance
+
+    if seen := opened.enter_context(glance(path)):
+        return seen, manifest.execution.cache and seen.ran(manifest.workflow_id, manifest.prompt.content_hash)
     from sharpen.storage.store import Store
     from sharpen.wiring.stores import tell_upgrade
 
-    return Store.open(found, on_upgrade=tell_upgrade)
+    store = opened.enter_context(Store.open(found, on_upgrade=tell_upgrade))
+    return store.holdout, baseline_known(manifest, store)
 
 
 def _placed(short: tuple[Shortage, ...], manifest: RunManifest) -> list[Problem]:

@@ -15,7 +15,7 @@ from sharpen.storage.copying import Copied
 from sharpen.storage.engine import connect
 from sharpen.storage.history import fill_history
 from sharpen.storage.pruning import PrunedStore
-from sharpen.storage.schema import REVISION
+from sharpen.storage.revision import REVISION
 from sharpen.storage.store import Store
 from sharpen.wiring.stores import may_exist, open_store
 
