@@ -149,7 +149,7 @@ def test_a_test_that_was_cut_off_goes_on_and_nothing_is_paid_twice(
     assert stopped.code == 3
     assert stopped.json["verdict"] == "undecided"
     assert "max_calls" in stopped.json["stop_reason"]
-    assert calls_in(log) == 21
+    assert calls_in(log) == stopped.json["calls"] == 21
     run_id = stopped.json["id"]
     listed = cli("resume", "--json").json["resumable"]
     assert [(one["id"], one["kind"]) for one in listed] == [(run_id, "A/B test")]
@@ -265,6 +265,18 @@ def test_a_cost_that_the_target_does_not_tell_is_no_cost_that_holds(cli: Cli) ->
     assert ">unknown</span> cost+10% of B" in (cli.directory / "r.html").read_text("utf-8")
     assert "cost+10% of B: UNKNOWN, the target tells no cost" in found.out
     assert "calls, cost unknown;" in " ".join(found.out.split())
+
+
+def test_what_was_paid_is_told_with_every_repeat_and_nothing_for_what_is_remembered(cli: Cli) -> None:
+    priced = {"kind": "scripted", "default": {"output": "no idea", "cost": 0.001}}
+    cli.plan(cases=30, target=priced, execution={"repeats": 2})
+    cli.write("good.md", GOOD)
+    ab = ["ab", "plan.yaml", "-v", "A=plan", "-v", "B=good.md", "--json"]
+    found = cli(*ab, "--effect", "0.9").json
+    assert found["calls"] == found["samples"] * 2 * 2
+    assert found["cost"] == pytest.approx(found["calls"] * 0.001)
+    again = cli(*ab, "--effect", "0.91").json
+    assert (again["samples"], again["calls"], again["cost"]) == (found["samples"], 0, 0.0)
 
 
 def test_reports_are_written(project: Cli) -> None:

@@ -19,7 +19,7 @@ from sharpen.executor.budget import BudgetMeter
 from sharpen.executor.executor_service import ExecutorService
 from sharpen.executor.interrupt import interruptible
 from sharpen.executor.loop import run
-from sharpen.executor.models import RunExecutionResult, RunStatus
+from sharpen.executor.models import RunExecutionResult, RunStatus, TaskResult
 from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.executor.run_ids import new_run_id
 from sharpen.executor.session import ExecutionSession
@@ -30,7 +30,6 @@ from sharpen.experiments.planning import SamplePlan, plan_samples
 from sharpen.experiments.sequential import Rule
 from sharpen.experiments.wording import overall
 from sharpen.optimizer.outcomes import outcomes_of
-from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.proof.units import groups_of, units_of
 from sharpen.storage.experiments import AbRecord
 from sharpen.storage.records import SearchRecord
@@ -209,11 +208,14 @@ async def _run(
                     some = [cases[case_id] for case_id in batch.case_ids]
                     results = await asyncio.gather(*(_step(arm, some) for arm in going))
                     stop = next((result for result in results if result.status is not RunStatus.COMPLETED), None)
+                    for arm, result in zip(going, results, strict=True):
+                        _pay(arm, result.task_results)
                     if stop is None:
                         pairs = zip(going, results, strict=True)
                         told = {arm.variant.name: outcomes_of(result.task_results) for arm, result in pairs}
                         test.tell(batch, told)
-                        _count(going, told, options.metric)
+                        for arm in going:
+                            arm.passes += [getattr(one, options.metric) for one in told[arm.variant.name]]
                         if watchers.on_look:
                             watchers.on_look(_look_text(test))
     except KeyboardInterrupt:
@@ -265,13 +267,11 @@ async def _step(arm: _Arm, cases: Sequence[Case]) -> RunExecutionResult:
     return result
 
 
-def _count(arms: Sequence[_Arm], told: Mapping[str, Sequence[CaseOutcome]], metric: str) -> None:
-    for arm in arms:
-        outcomes = told[arm.variant.name]
-        arm.passes += [getattr(one, metric) for one in outcomes]
-        arm.calls += sum(one.calls for one in outcomes)
-        costs = [one.cost for one in outcomes]
-        arm.cost = None if arm.cost is None or None in costs else arm.cost + math.fsum(cost or 0.0 for cost in costs)
+def _pay(arm: _Arm, results: Sequence[TaskResult]) -> None:
+    """Count what was paid, for every repeat, for judges and in a batch that was cut off; what is remembered is free."""
+    arm.calls += sum(result.attempts + result.judge.calls for result in results)
+    costs = [cost for result in results for cost in (result.cost, result.judge.cost)]
+    arm.cost = None if arm.cost is None or None in costs else math.fsum([arm.cost, *(cost or 0.0 for cost in costs)])
 
 
 def _conclude(
