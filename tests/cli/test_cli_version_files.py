@@ -239,7 +239,11 @@ def test_who_did_it_is_kept(optimized: Cli, monkeypatch: pytest.MonkeyPatch) -> 
     optimized("versions", "tag", "1.0.0", "production")
     moves = optimized("versions", "aliases", "--json").json["history"]
     assert [move["actor"] for move in moves][1:] == ["Ada", "release pipeline", "grace", None]
-    assert "Ada" in optimized("versions", "aliases").out
+    why = "measured against what was live on every case of last month, and read by two people who know the queues"
+    optimized("versions", "tag", "2.0.0", "canary", "--by", "Ada", "-m", why)
+    told = optimized("versions", "aliases").out
+    assert f"canary – → 2.0.0 Ada · {why}" in " ".join(told.split())
+    assert max(map(len, told.splitlines())) <= 80
     assert "by          Ada\n" in optimized("versions", "show", "2.0.1").out
     assert optimized("versions", "show", "2.0.2", "--json").json["created_by"] == "release pipeline"
     optimized("versions", "export", "prompts")

@@ -9,7 +9,7 @@ from rich.console import Console
 from sharpen.reporting import figures as fig
 from sharpen.reporting.console import print_verification
 from sharpen.reporting.console_lists import print_versions_table
-from sharpen.reporting.terminal import print_indented, print_line, safe, styled, table
+from sharpen.reporting.terminal import print_line, safe, styled
 from sharpen.reporting.text import one_line
 from sharpen.versions.models import PromptVersion
 from sharpen.versions.ports import AliasMove
@@ -107,15 +107,8 @@ def print_alias_moves(console: Console, workflow: str, current: Mapping[str, str
         return
     for alias, version in current.items():
         print_line(console, f"{alias} → {version}", "bold", indent=0)
-    rows = [
-        (
-            f"{move.moved_at:%Y-%m-%d %H:%M}",
-            move.alias,
-            move.previous or fig.NOTHING,
-            move.version or "(removed)",
-            one_line(" · ".join(filter(None, (move.actor, move.reason))), 300),
-        )
-        for move in sorted(moves, key=lambda one: one.moved_at, reverse=True)
-    ]
-    if rows:
-        print_indented(console, table(console, ("moved", "alias", "from", "to", "why"), rows, flexible="why"))
+    for move in sorted(moves, key=lambda one: one.moved_at, reverse=True):
+        step = f"{move.previous or fig.NOTHING} → {move.version or '(removed)'}"
+        print_line(console, f"{move.moved_at:%Y-%m-%d %H:%M}  {move.alias}  {step}")
+        if why := one_line(" · ".join(filter(None, (move.actor, move.reason))), 1000):
+            print_line(console, why, "dim", indent=4)  # whole: who asks who moved it asks why, too
