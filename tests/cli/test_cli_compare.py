@@ -180,6 +180,26 @@ def test_versions_are_compared_by_their_newest_runs_that_are_alike(cli: Cli) -> 
     assert "9.9.9" in cli("compare", "routing@9.9.9", second).err
 
 
+def test_after_a_rollback_comparison_and_history_call_a_run_the_version_of_its_time(cli: Cli) -> None:
+    cli.plan(cases=4, target=right_model())
+    first = run(cli)
+    (cli.directory / "old.md").write_text("Sort: {{ message }}", "utf-8")
+    (cli.directory / "new.md").write_text("Sort this: {{ message }}", "utf-8")
+    runs = {}
+    for number, file in (("1.0.0", "old.md"), ("1.0.1", "new.md")):
+        assert cli("versions", "create", file, "-w", "routing").code == 0
+        runs[number] = run(cli, "--set", f"prompt={file}")
+    assert cli("versions", "rollback", "routing", "1.0.0").code == 0
+    runs["1.0.2"] = run(cli, "--set", "prompt=old.md")
+    told = {one["run_id"]: one["version"] for one in cli("history", "routing", "--json").json["history"]["runs"]}
+    assert told == {first: None} | {run_id: number for number, run_id in runs.items()}
+    for number, run_id in runs.items():
+        compared = cli("compare", first, run_id, "--json").json
+        assert (compared["first"]["version"], compared["second"]["version"]) == (None, number)
+    assert cli("compare", first, "routing@1.0.0", "--json").json["second"]["version"] == "1.0.0"
+    assert cli("compare", first, "routing@latest", "--json").json["second"]["version"] == "1.0.2"
+
+
 def test_a_version_that_was_never_run_says_so(cli: Cli) -> None:
     from sharpen import wiring
     from sharpen.optimizer.models import Prompt

@@ -16,6 +16,7 @@ from sharpen.optimizer.proof.units import case_key, group_of
 from sharpen.storage.case_tallies import CaseTallies, StoredTally
 from sharpen.storage.records import RunPoint, RunRecord
 from sharpen.storage.store import Store
+from sharpen.versions.by_content import VersionsByContent
 from sharpen.versions.comparison import diff_prompts
 from sharpen.versions.models import PromptVersion
 from sharpen.wiring.stored_plans import manifest_of
@@ -225,16 +226,16 @@ def _facts(record: RunRecord, store: Store) -> RunFacts:
 
 
 def _side(record: RunRecord, label: str, store: Store) -> ComparedRun:
-    version = None
-    if record.prompt_hash is not None:
-        kept = version_manager(store).find_by_content(record.workflow_id, record.prompt_hash)
-        version = kept.version if kept else None
+    version = _version_named(label, store)
+    if version is None:
+        kept = VersionsByContent(version_manager(store).list(record.workflow_id))
+        version = kept.at(record.prompt_hash, record.started_at)
     repeats = _repeats(record)
     return ComparedRun(
         run_id=record.run_id,
         workflow_id=record.workflow_id,
         label=label,
-        version=version,
+        version=version.version if version else None,
         status=record.status,
         purpose=record.purpose,
         started_at=record.started_at,
@@ -270,20 +271,27 @@ def _resolved(first: str, second: str, store: Store) -> tuple[str, str]:
 
 def _runs_named(side: str, store: Store) -> Sequence[RunPoint]:
     """The run, or the complete runs of a version, newest first."""
-    name, at, reference = side.rpartition("@")
-    if not at:
+    version = _version_named(side, store)
+    if version is None:
         return [_point(side, store)]
-    workflow, (reference,) = version_names(store, [name, reference] if name else [reference], (None,), None)
-    version = version_manager(store).get(workflow, reference)
     points = [
         point
-        for point in reversed(store.history.of(workflow, purposes=SHOWN_PURPOSES))
+        for point in reversed(store.history.of(version.workflow_id, purposes=SHOWN_PURPOSES))
         if point.prompt_hash == version.content_hash
     ]
     complete = [point for point in points if point.status == "completed"]
     if complete or points:
         return complete or points
     return [_evidence(version, side, store)]
+
+
+def _version_named(side: str, store: Store) -> PromptVersion | None:
+    """The version that a side names; None for a run's id. Raises ``UnknownNameError``."""
+    name, at, reference = side.rpartition("@")
+    if not at:
+        return None
+    workflow, (reference,) = version_names(store, [name, reference] if name else [reference], (None,), None)
+    return version_manager(store).get(workflow, reference)
 
 
 def _point(run_id: str, store: Store) -> RunPoint:

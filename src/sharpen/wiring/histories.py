@@ -8,6 +8,7 @@ from sharpen.errors import UnknownNameError, UserError
 from sharpen.history.trends import HistoryRun, Trend, trend_of
 from sharpen.storage.records import RunPoint
 from sharpen.storage.store import Store
+from sharpen.versions.by_content import VersionsByContent
 from sharpen.wiring.stores import version_manager
 
 NEWEST = 500
@@ -29,15 +30,13 @@ def workflow_history(
         workflow = known[0]
     elif workflow not in known:
         raise UnknownNameError("workflow", workflow, known)
-    names: dict[str, str] = {}
-    for version in version_manager(store).list(workflow):  # newest first: of two with the same contents the first made
-        names[version.content_hash] = version.version
+    versions = VersionsByContent(version_manager(store).list(workflow))
     points = store.history.of(workflow, since=since, limit=limit)
-    return trend_of(workflow, (_run(point, names) for point in points))
+    return trend_of(workflow, (_run(point, versions) for point in points))
 
 
-def _run(point: RunPoint, versions: dict[str, str]) -> HistoryRun:
-    ran = point.completed_tasks
+def _run(point: RunPoint, versions: VersionsByContent) -> HistoryRun:
+    ran, version = point.completed_tasks, versions.at(point.prompt_hash, point.started_at)
     return HistoryRun(
         run_id=point.run_id,
         started_at=point.started_at,
@@ -48,7 +47,7 @@ def _run(point: RunPoint, versions: dict[str, str]) -> HistoryRun:
         tokens_per_request=point.total_tokens / ran if ran and point.total_tokens else None,
         cost_per_request=point.price,
         errors=point.errors,
-        version=versions.get(point.prompt_hash or ""),
+        version=version.version if version else None,
         model=point.model,
         parameters=point.parameters,
         target=point.target_hash,
