@@ -17,6 +17,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def _curve(samples: list[tuple[float, int]]) -> list[int]:
 
 def _percentiles(store: Path, report: dict[str, Any]) -> dict[str, Any]:
     """Reported and recomputed, in ms."""
-    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
         query = "SELECT execution_time FROM results WHERE status IN ('succeeded', 'failed', 'timeout', 'error')"
         times = sorted(row[0] for row in connection.execute(query))
     found: dict[str, Any] = {"times": len(times)}

@@ -23,6 +23,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def _samples(path: Path) -> list[dict[str, Any]]:
 
 def _store(store: Path) -> dict[str, Any]:
     """What the store says of all runs together, read past sharpen."""
-    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
         ask = connection.execute
         retried: Counter[str] = Counter()
         for (text,) in ask("SELECT failed_attempts FROM results WHERE failed_attempts IS NOT NULL"):

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 
@@ -63,7 +64,7 @@ def test_a_percentile_that_is_off_by_one_place_is_noticed(load, tmp_path: Path) 
     import sqlite3
 
     scale = load("scale")
-    with sqlite3.connect(tmp_path / "store.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
         connection.execute("CREATE TABLE results (execution_time REAL, status TEXT)")
         rows = [(n / 1000, "succeeded") for n in range(100)] + [(9.0, "cancelled")]
         connection.executemany("INSERT INTO results VALUES (?, ?)", rows)
