@@ -26,7 +26,7 @@ from sharpen.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sharpen.wiring.experimenting import AbOptions
+    from sharpen.wiring.ab_options import AbOptions
 
 _DEFAULT = "test"
 
@@ -115,7 +115,8 @@ def run_test(
     from sharpen import wiring
     from sharpen.cli import show_experiment
     from sharpen.cli.watching import watching
-    from sharpen.wiring.experimenting import AbOptions, Watchers
+    from sharpen.wiring.ab_options import AbOptions
+    from sharpen.wiring.ab_running import Watchers
 
     options = AbOptions(alpha, power, effect, metric, batch, tuple(guardrail or ()), seed, promote)
     if only_plan:

@@ -107,7 +107,7 @@ def _ab(
 ) -> None:
     from sharpen import wiring
     from sharpen.cli import show_experiment
-    from sharpen.wiring.experimenting import Watchers
+    from sharpen.wiring.ab_running import Watchers
 
     show_experiment.checked_outputs(outputs)
     with watched() as watch:

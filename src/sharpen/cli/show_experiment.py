@@ -20,7 +20,7 @@ from sharpen.reporting.writer import ExperimentOutput, check_output_paths, write
 from sharpen.storage.experiments import AbRecord
 from sharpen.storage.store import Store
 from sharpen.telemetry.log_options import LogFormat
-from sharpen.wiring.experimenting import ab_exit_code
+from sharpen.wiring.ab_reports import ab_exit_code
 from sharpen.wiring.resuming import larger_budget
 from sharpen.wiring.stores import store_option
 

@@ -10,16 +10,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sharpen.wiring.ab_options import plan_ab as plan_ab
+    from sharpen.wiring.ab_reports import ab_exit_code as ab_exit_code
+    from sharpen.wiring.ab_running import ab_plan as ab_plan
+    from sharpen.wiring.ab_running import resume_ab as resume_ab
     from sharpen.wiring.comparing import compare_runs as compare_runs
     from sharpen.wiring.comparing import flakiness_of_run as flakiness_of_run
     from sharpen.wiring.experiment_files import begin_experiment as begin_experiment
     from sharpen.wiring.experiment_files import checked_outcomes as checked_outcomes
     from sharpen.wiring.experiment_files import experiment_book as experiment_book
     from sharpen.wiring.experiment_files import load_experiment as load_experiment
-    from sharpen.wiring.experimenting import ab_exit_code as ab_exit_code
-    from sharpen.wiring.experimenting import ab_plan as ab_plan
-    from sharpen.wiring.experimenting import plan_ab as plan_ab
-    from sharpen.wiring.experimenting import resume_ab as resume_ab
     from sharpen.wiring.failures import stored_patterns as stored_patterns
     from sharpen.wiring.histories import workflow_history as workflow_history
     from sharpen.wiring.linting import explain_rule as explain_rule
@@ -69,9 +69,11 @@ if TYPE_CHECKING:
     from sharpen.wiring.version_files import import_versions as import_versions
 
 _NAMES = {
+    "ab_options": ("plan_ab",),
+    "ab_reports": ("ab_exit_code",),
+    "ab_running": ("ab_plan", "resume_ab"),
     "comparing": ("compare_runs", "flakiness_of_run"),
     "experiment_files": ("begin_experiment", "checked_outcomes", "experiment_book", "load_experiment"),
-    "experimenting": ("ab_exit_code", "ab_plan", "plan_ab", "resume_ab"),
     "failures": ("stored_patterns",),
     "histories": ("workflow_history",),
     "linting": ("explain_rule", "lint_files"),
