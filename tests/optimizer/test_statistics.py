@@ -7,6 +7,7 @@ from scipy import stats
 
 from sharpen.optimizer.statistics import (
     SUMMED,
+    holm,
     mcnemar_exact,
     mean_interval,
     nearest_rank,
@@ -16,6 +17,12 @@ from sharpen.optimizer.statistics import (
 )
 
 counts = st.integers(0, 60)
+
+
+def test_holm_as_in_his_paper() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(0.1, 100))

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from sharpen.history.case_tally import CaseTally
 from sharpen.history.models import CaseChange, CaseCount, ChangeKind
-from sharpen.optimizer.patterns.exact_test import holm
+from sharpen.optimizer.statistics import holm
 
 
 class CaseChanges:

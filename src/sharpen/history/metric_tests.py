@@ -26,9 +26,8 @@ from sharpen.history.paired_mean import Shift, mean_interval, mean_shift
 from sharpen.history.quantile_shift import quantile_shift
 from sharpen.history.sign_flips import whole_sign_flip_p
 from sharpen.history.signed_rank import rank_shift
-from sharpen.optimizer.patterns.exact_test import holm
 from sharpen.optimizer.proof.units import steps_of
-from sharpen.optimizer.statistics import mcnemar_exact, nearest_rank, paired_interval
+from sharpen.optimizer.statistics import holm, mcnemar_exact, nearest_rank, paired_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,10 +1,11 @@
-"""Numbers only: percentiles, the exact paired test and the interval that goes with it.
+"""Numbers only: percentiles, the exact paired test and the interval that goes with it, correction for many tests.
 
 Sources:
     McNemar, Q. (1947), Psychometrika 12; its exact form is the binomial test on the discordant pairs.
     Newcombe, R. G. (1998), "Improved confidence intervals for the difference between binomial proportions based on
     paired data", Statistics in Medicine 17, method 10.
     Wilson, E. B. (1927), JASA 22 (the score interval of one proportion).
+    Holm, S. (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
     Liang, K.-Y. & Zeger, S. L. (1986), Biometrika 73 (the cluster-robust variance), for the ratio of two sums as in
     Cochran, W. G. (1977), *Sampling Techniques*, section 9A; Student's t with clusters - 1 degrees of freedom.
 """
@@ -44,6 +45,16 @@ def mcnemar_exact(fixed: int, broken: int) -> float:
         return min(1.0, 2 * float(betainc(discordant - fewer, fewer + 1, 0.5)))
     tail = sum(math.comb(discordant, k) for k in range(fewer + 1))
     return min(1.0, float(2 * tail / 2**discordant))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p values, in the same order: those at most alpha are significant with a family-wise error of alpha."""
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    adjusted, largest = [1.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
 
 
 def smallest_provable_sample(alpha: float) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharpen.optimizer.patterns.exact_test import fisher_worse, holm
+from sharpen.optimizer.patterns.exact_test import fisher_worse
 from sharpen.optimizer.patterns.slices import worse_slices
 from sharpen.optimizer.patterns.task import Task
 from sharpen.optimizer.ports import CaseOutcome, LabelledCase
@@ -33,12 +33,6 @@ def test_fisher_of_large_tables() -> None:
         hypergeom.sf(2_699, 15_000, 7_700, 5_000), rel=1e-6
     )
     assert fisher_worse(5_000, 5_000, 0, 10_000) < 1e-300 or fisher_worse(5_000, 5_000, 0, 10_000) == 0.0
-
-
-def test_holm_as_in_his_paper() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]) == []
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def made(n: int, fails: object, **extra: object) -> tuple[list[LabelledCase], dict[str, CaseOutcome]]:

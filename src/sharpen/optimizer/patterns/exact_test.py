@@ -1,14 +1,11 @@
-"""Is one group of cases really worse than the rest? Fisher's exact test and Holm's correction. Numbers only.
+"""Is one group of cases really worse than the rest? Fisher's exact test. Numbers only.
 
-Sources:
-    Fisher, R. A. (1935), "The logic of inductive inference", JRSS 98 (the hypergeometric distribution of a 2×2 table).
-    Holm, S. (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
+Source: Fisher, R. A. (1935), "The logic of inductive inference", JRSS 98 (the hypergeometric distribution of a table).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 
 def fisher_worse(failures_in: int, cases_in: int, failures_out: int, cases_out: int) -> float:
@@ -47,13 +44,3 @@ def _tail(start: int, step: int, end: int, failures: int, inside: int, total: in
 
 def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p values, in the same order: those at most alpha are significant with a family-wise error of alpha."""
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    adjusted, largest = [1.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted

@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sharpen.optimizer.patterns.exact_test import fisher_worse, holm
+from sharpen.optimizer.patterns.exact_test import fisher_worse
 from sharpen.optimizer.patterns.models import InputSlice
 from sharpen.optimizer.patterns.task import Task, answer_text
 from sharpen.optimizer.ports import CaseOutcome, LabelledCase
+from sharpen.optimizer.statistics import holm
 
 ALPHA = 0.05
 MIN_CASES = 8
