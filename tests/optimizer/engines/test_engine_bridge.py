@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sharpen.errors import BudgetExhausted
+from sharpen.errors import BudgetExhausted, RunAborted
 from sharpen.optimizer.engines.bridge import Bridge, SearchOver
 
 
@@ -56,6 +56,17 @@ async def test_other_errors_are_the_searchs_own():
 
     async with Bridge() as bridge:
         assert await bridge.run(lambda: search(bridge)) == "odd"
+
+
+async def test_what_goes_wrong_in_a_package_names_the_engine():
+    async def spent():
+        raise BudgetExhausted("max_calls 10 spent")
+
+    async with Bridge() as bridge:
+        with pytest.raises(RunAborted, match="engine 'gepa' failed: KeyError: 'score'"):
+            await bridge.run_package("gepa", lambda: {}["score"])
+        with pytest.raises(BudgetExhausted):
+            await bridge.run_package("gepa", lambda: bridge.call(spent()))
 
 
 async def test_a_search_that_had_its_share_ends_with_nothing():

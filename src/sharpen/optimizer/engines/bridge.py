@@ -4,7 +4,8 @@
 
     async def search(self, context):
         async with Bridge() as bridge:
-            await bridge.run(lambda: optimize(evaluate=lambda batch: bridge.call(trials.outcomes(batch))))
+            evaluate = lambda batch: bridge.call(trials.outcomes(batch))
+            await bridge.run_package("mine", lambda: optimize(evaluate))
 
 What sharpen raises on purpose ends the search at once, through whatever ``except Exception`` the other side has.
 """
@@ -17,7 +18,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sharpen.errors import SharpenError
+from sharpen.errors import RunAborted, SharpenError
 from sharpen.targets.threads import DaemonThreads
 
 T = TypeVar("T")
@@ -73,6 +74,13 @@ class Bridge:
                 search.exception()  # known: it was refused
             raise
         return result
+
+    async def run_package(self, engine: str, function: Callable[[], object]) -> None:
+        """``run`` a package's search: what goes wrong in there becomes ``RunAborted``, which names ``engine``."""
+        try:
+            await self.run(function)
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise RunAborted(f"engine {engine!r} failed: {type(error).__name__}: {error}") from error
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """From the thread: the result of a coroutine, which runs on the event loop. Raises ``SearchOver``."""

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sharpen.errors import RunAborted
 from sharpen.optimizer.engines.base import Found, SearchContext, SearchEngine
 from sharpen.optimizer.engines.bridge import Bridge
 from sharpen.optimizer.engines.components import Components
@@ -60,10 +59,7 @@ class GepaEngine(SearchEngine):
         trials = Trials(context, self.name)
         async with Bridge() as bridge:
             adapter = _Adapter(context, trials, bridge)
-            try:
-                await bridge.run(lambda: self._evolve(context, trials, adapter))
-            except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
-                raise RunAborted(f"engine 'gepa' failed: {type(error).__name__}: {error}") from error
+            await bridge.run_package(self.name, lambda: self._evolve(context, trials, adapter))
         return trials.found()
 
     def _evolve(self, context: SearchContext, trials: Trials, adapter: _Adapter) -> None:
@@ -145,12 +141,10 @@ class _Adapter:
         return self._bridge.call(self._ask(str(question)))
 
     async def _ask(self, question: str) -> str:
-        rewrite = self._context.given.rewrite
-        assert rewrite is not None
-        self._trials.afford(1)
-        self._context.phase("propose", "the rewriter reflects on answers to train cases")
         try:
-            return await rewrite((Message("user", question),))
+            return await self._trials.ask(
+                (Message("user", question),), "the rewriter reflects on answers to train cases"
+            )
         except TargetError:
             return ""
 

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sharpen.errors import RunAborted
 from sharpen.optimizer.engines.base import Found, SearchContext, SearchEngine
 from sharpen.optimizer.engines.bridge import Bridge
 from sharpen.optimizer.engines.components import Components
@@ -44,11 +43,7 @@ class MiproEngine(SearchEngine):
 
         trials = Trials(context, self.name)
         async with Bridge() as bridge:
-            search = _Search(dspy, context, trials, bridge)
-            try:
-                await bridge.run(search.compile)
-            except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
-                raise RunAborted(f"engine 'mipro' failed: {type(error).__name__}: {error}") from error
+            await bridge.run_package(self.name, _Search(dspy, context, trials, bridge).compile)
         return trials.found()
 
 
@@ -150,11 +145,5 @@ class _Search:
         return await self._trials.outcomes(prompt, case_ids)
 
     def _ask(self, messages: Sequence[Message]) -> str:
-        return self._bridge.call(self._rewrite(tuple(messages)))
-
-    async def _rewrite(self, messages: tuple[Message, ...]) -> str:
-        rewrite = self._context.given.rewrite
-        assert rewrite is not None
-        self._trials.afford(1)
-        self._context.phase("propose", "the rewriter reads the train cases and proposes instructions")
-        return await rewrite(messages)
+        doing = "the rewriter reads the train cases and proposes instructions"
+        return self._bridge.call(self._trials.ask(tuple(messages), doing))

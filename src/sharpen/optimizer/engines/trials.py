@@ -16,6 +16,7 @@ from sharpen.optimizer.ports import CaseOutcome
 from sharpen.optimizer.racing.order import stratified
 from sharpen.optimizer.search import Contender
 from sharpen.optimizer.strategies.base import Candidate
+from sharpen.targets.base import Message
 
 SELECTION_SHARE = 8
 """Of what the search may spend, one part in so many is one candidate's on dev: the rest buys other candidates."""
@@ -72,6 +73,17 @@ class Trials:
         if self._context.stop_reason:
             raise SearchOver
         return [contender.outcomes[case_id] for case_id in case_ids]
+
+    async def ask(self, messages: tuple[Message, ...], doing: str) -> str:
+        """What the plan's rewriter answers; it counts like a case run. ``doing``: for who watches.
+
+        Raises ``SearchOver`` when that is more than may be spent, ``TargetError`` when the rewriter fails.
+        """
+        rewrite = self._context.given.rewrite
+        assert rewrite is not None  # or the engine would have been refused: it needs one
+        self.afford(1)
+        self._context.phase("propose", doing)
+        return await rewrite(messages)
 
     def afford(self, runs: int) -> None:
         """Raises ``SearchOver`` unless so many case runs may still be spent."""
