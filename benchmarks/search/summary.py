@@ -75,20 +75,47 @@ class Runs:
         found = self.by_seed(method, start, budget, measure)
         return mean(list(found.values())) if found else None
 
-    def difference(self, one: str, other: str, start: str, budget: int, measure: Measure) -> Interval | None:
-        """``one`` less ``other``, paired by seed; None when they have fewer than two seeds in common."""
-        ours, theirs = (self.by_seed(method, start, budget, measure) for method in (one, other))
+    def difference(
+        self, one: str, other: str, start: str, budget: int, measure: Measure, than: int | None = None
+    ) -> Interval | None:
+        """``one`` less ``other`` (at the budget ``than``, if that is another one), paired by seed.
+
+        None when they have fewer than two seeds in common.
+        """
+        ours, theirs = self.by_seed(one, start, budget, measure), self.by_seed(other, start, than or budget, measure)
         common = sorted(ours.keys() & theirs.keys())
         return interval([ours[seed] - theirs[seed] for seed in common]) if len(common) > 1 else None
 
-    def bootstrap(self, one: str, other: str, start: str, budget: int, measure: Measure) -> Interval | None:
-        """The same difference with a 95 % percentile interval over tasks and seeds, both drawn anew with replacement.
+    def unpaired(
+        self, one: str, other: str, start: str, budget: int, measure: Measure, than: int | None = None
+    ) -> Interval | None:
+        """The same difference of the means over all seeds of each, with Welch's 95 % interval (Biometrika 34, 1947).
+
+        Where one has many more seeds it says more than the pairs do. None when either has fewer than two seeds.
+        """
+        from scipy.stats import t
+
+        ours = list(self.by_seed(one, start, budget, measure).values())
+        theirs = list(self.by_seed(other, start, than or budget, measure).values())
+        if min(len(ours), len(theirs)) < 2:
+            return None
+        parts = [(_variance(values) / len(values), len(values) - 1) for values in (ours, theirs)]
+        error, middle = sum(part for part, _ in parts), mean(ours) - mean(theirs)
+        freedom = error**2 / sum(part**2 / free for part, free in parts) if error else 1.0
+        half = float(t.ppf(0.975, freedom)) * math.sqrt(error)
+        return Interval(middle, middle - half, middle + half, min(len(ours), len(theirs)))
+
+    def bootstrap(
+        self, one: str, other: str, start: str, budget: int, measure: Measure, than: int | None = None
+    ) -> Interval | None:
+        """``difference`` with a 95 % percentile interval over tasks and seeds, both drawn anew with replacement.
 
         The pigeonhole bootstrap of crossed data (Owen 2007, Annals of Applied Statistics 1). None as ``difference``.
         """
         import numpy as np
 
-        ours, theirs = (self._found.get((method, start, budget), {}) for method in (one, other))
+        ours = self._found.get((one, start, budget), {})
+        theirs = self._found.get((other, start, than or budget), {})
         both = ours.keys() & theirs.keys()
         common = sorted({seed for _, seed in both if all((task, seed) in both for task in self.tasks)})
         if len(common) < 2:
@@ -127,9 +154,13 @@ def interval(values: Sequence[float]) -> Interval:
     from scipy.stats import t
 
     middle = mean(values)
-    spread = math.sqrt(sum((value - middle) ** 2 for value in values) / (len(values) - 1))
-    half = float(t.ppf(0.975, len(values) - 1)) * spread / math.sqrt(len(values))
+    half = float(t.ppf(0.975, len(values) - 1)) * math.sqrt(_variance(values) / len(values))
     return Interval(middle, middle - half, middle + half, len(values))
+
+
+def _variance(values: Sequence[float]) -> float:
+    middle = mean(values)
+    return sum((value - middle) ** 2 for value in values) / (len(values) - 1)
 
 
 def upper_bound(count: int, total: int) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from scipy.stats import ttest_ind
 
 np = pytest.importorskip("numpy")
 
@@ -159,6 +160,25 @@ def test_a_difference_is_paired_by_seed(bench) -> None:
     assert found.seeds == 3
 
 
+def test_a_difference_may_be_that_of_two_budgets(bench) -> None:
+    runs = bench.summary.Runs([*lines("x", [0.5, 0.7], 200), *lines("y", [0.4, 0.5], 800)], ["a"])
+    asked = (runs.difference, runs.unpaired, runs.bootstrap)
+    assert [one("x", "y", "weak", 200, bench.summary.best, 800).mean for one in asked] == pytest.approx([0.15] * 3)
+    assert [one("x", "y", "weak", 200, bench.summary.best) for one in asked] == [None] * 3  # y was not run at 200
+
+
+def test_an_unpaired_difference_is_welchs(bench) -> None:
+    ours, theirs = [0.5, 0.7, 0.6, 0.8, 0.75], [0.4, 0.9, 0.5]
+    runs = bench.summary.Runs([*lines("x", ours), *lines("y", theirs)], ["a"])
+    found = runs.unpaired("x", "y", "weak", 100, bench.summary.best)
+    expected = ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.mean == pytest.approx(0.07)
+    same = bench.summary.Runs([*lines("x", [0.5, 0.5]), *lines("y", [0.4, 0.4])], ["a"])
+    without = same.unpaired("x", "y", "weak", 100, bench.summary.best)
+    assert (without.low, without.mean, without.high) == pytest.approx((0.1, 0.1, 0.1))
+
+
 def test_other_tasks_make_an_interval_wider_and_alike_ones_do_not(bench) -> None:
     def runs(gaps: dict[str, float]):
         found = [
@@ -248,4 +268,6 @@ def test_the_page_tells_a_goal_met_from_one_missed(bench) -> None:
     assert "over successive halving at" in told
     assert "drawn anew" in told
     assert "## With demonstrations" not in told
+    assert "candidate at 200 calls less GEPA's at 800" in told
+    assert "; at 200 " in next(line for line in told.splitlines() if "GEPA's accuracy at 800 calls" in line)
     assert bench.report.chart(searches, tables).count("<polyline") == 3
