@@ -14,7 +14,9 @@ from sharpen.config.prompts import PromptTemplate
 from sharpen.experiments.experiment import Experiment
 from sharpen.optimizer.models import Prompt
 from sharpen.storage.store import Store
+from sharpen.versions.provenance import provenance_of
 from sharpen.versions.version_manager import VersionManager
+from sharpen.wiring.plans import load_plan
 
 GOOD = "Which queue? Answer with one word.\n\n{{ message }}"
 PLAIN = "Which queue does this message belong to?\n\n{{ message }}"
@@ -183,6 +185,8 @@ def test_the_winner_is_promoted_with_the_reason(project: Cli) -> None:
     with store_at(project) as store:
         versions = VersionManager(store.versions)
         assert versions.get("routing", "production").message.startswith("won A/B test")
+        as_measured = load_plan(project.directory / "plan.yaml", ["prompt=good.md"]).manifest
+        assert versions.get("routing", "production").provenance == provenance_of(as_measured)
         runs = {run_id for one in found["variants"] for run_id in one["run_ids"]}
         assert set(versions.get("routing", "production").run_ids) == runs  # of both sides, so that none is pruned
         [move] = versions.alias_history("routing", "production")
@@ -235,6 +239,10 @@ def test_who_leads_when_the_budget_ends_has_not_won_yet(project: Cli) -> None:
     assert "--set execution.budget.max_calls=" in told
     whole = project("resume", found.json["id"], "--set", "execution.budget.max_calls=1000", "--json").json
     assert (whole["winner"], whole["promotion"]["version"]) == ("B", "1.0.0")
+    with store_at(project) as store:
+        kept = VersionManager(store.versions).get("routing").provenance
+    assert kept is not None
+    assert kept.dataset_hash == load_plan(project.directory / "plan.yaml").manifest.case_set().content_hash
 
 
 def test_another_target_is_not_promoted(project: Cli) -> None:
@@ -390,6 +398,7 @@ def test_outcomes_come_through_a_pipe_which_can_be_read_once(online: Cli) -> Non
 def test_a_stopped_experiment_says_why(online: Cli) -> None:
     found = online("ab", "stop", "tone", "--reason", "the feature was dropped")
     assert "Undecided: the feature was dropped" in found.out
+    assert "B 50.0%; it ended at " in online("ab", "define", "tone.yaml").out
     assert online("ab", "status", "nobody").code == 2
 
 

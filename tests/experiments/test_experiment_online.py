@@ -156,6 +156,11 @@ def test_a_guardrail_that_holds_is_no_hindrance() -> None:
     assert not report.guardrails[0].harmed
 
 
+def test_a_guardrail_of_which_nothing_has_come_in_tells_no_difference() -> None:
+    report = status_of(experiment(guardrails=[{"name": "errors", "margin": 0.02}]))
+    assert (report.guardrails[0].samples, report.guardrails[0].reason) == (0, "too few outcomes of it have come in")
+
+
 def test_what_comes_after_the_verdict_changes_nothing() -> None:
     tested = experiment()
     book = ExperimentBook()

@@ -79,7 +79,8 @@ def defined(stored: StoredExperiment, as_json: bool, quiet: bool) -> None:
         return
     if not quiet:
         shares = ", ".join(f"{name} {share:.1%}" for name, share in found.shares.items())
-        print(f"{found.name}: {found.ramp:.0%} of the units take part, {shares}")
+        ended = "" if stored.stopped_at is None else f"; it ended at {stored.stopped_at:%Y-%m-%d %H:%M} UTC"
+        print(f"{found.name}: {found.ramp:.0%} of the units take part, {shares}{ended}")
 
 
 @to_reader()

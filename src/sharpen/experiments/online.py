@@ -29,6 +29,7 @@ from sharpen.experiments.split_check import SplitTest
 from sharpen.experiments.wording import amount, comparison_reason, overall
 
 GROWTH = 1.02
+NOTHING_YET = "too few outcomes of it have come in"
 
 
 class OnlineExperiment:
@@ -265,7 +266,7 @@ class _Rail:
             difference=difference,
             low=None if rail.relative is not None else self._sign * test.low * self._scale,
             allowed=rail.margin if rail.margin is not None else rail.relative or 0.0,
-            reason=f"{amount(difference, unit)} a unit, {allowed.lstrip('+')} allowed",
+            reason=f"{amount(difference, unit)} a unit, {allowed.lstrip('+')} allowed" if test.samples else NOTHING_YET,
         )
 
 

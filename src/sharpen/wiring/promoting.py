@@ -9,6 +9,7 @@ from sharpen.experiments.experiment import Experiment
 from sharpen.experiments.models import ExperimentReport, Promotion
 from sharpen.optimizer.models import Prompt
 from sharpen.versions.models import PromptVersion
+from sharpen.versions.provenance import provenance_of
 from sharpen.versions.version_manager import VersionManager
 from sharpen.wiring.ab_variants import Variant
 
@@ -71,6 +72,7 @@ def promote_variant(
             improvement=estimate * 100,
             run_ids=runs,
             message=f"won A/B test {report.id} against {control.label}",
+            provenance=provenance_of(manifest),
         ).version
     against = _Control(control.version or control.label, control.plan.manifest.prompt.content_hash)
     return promote_version(versions, workflow_id, alias, version, against, report)
