@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sharpen.cli.options import JsonOption, QuietOption, StoreOption
 from sharpen.cli.quantities import age, size
-from sharpen.cli.streams import to_reader
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from sharpen.cli.streams import print_found
 
 app = typer.Typer(help="Show and shrink the cache of answers.")
 
@@ -27,7 +23,7 @@ def show_cache(store: StoreOption = None, as_json: JsonOption = False, quiet: Qu
     del quiet  # what is asked for is shown
     with wiring.open_store(store) as opened:
         found = opened.cache.summary()
-    _print(found, summary_lines(found), as_json)
+    print_found(found, summary_lines(found), as_json)
 
 
 @app.command("prune")
@@ -65,13 +61,4 @@ def prune_cache(
             needed=force,
             rehearsal=dry_run,
         )
-    _print(pruned, () if quiet else pruned_lines(pruned), as_json)
-
-
-@to_reader()
-def _print(found: BaseModel, lines: Iterable[str], as_json: bool) -> None:
-    if as_json:
-        print(found.model_dump_json(indent=2))
-        return
-    for line in lines:
-        print(line)
+    print_found(pruned, () if quiet else pruned_lines(pruned), as_json)

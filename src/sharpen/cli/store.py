@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sharpen.cli.options import JsonOption, QuietOption, StoreOption
 from sharpen.cli.quantities import age
-from sharpen.cli.streams import to_reader
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from sharpen.cli.streams import print_found
 
 app = typer.Typer(help="Upgrade, copy, check and shrink the store of runs and versions.")
 
@@ -29,7 +25,7 @@ def upgrade_store(store: StoreOption = None, as_json: JsonOption = False, quiet:
         lines.append(f"as it was before: {done.backup}")
     if done.history_rows_added:
         lines.append(f"runs that were missing in the history: {done.history_rows_added:,}")
-    _print(done, () if quiet else lines, as_json)
+    print_found(done, () if quiet else lines, as_json)
 
 
 @app.command("copy")
@@ -47,7 +43,7 @@ def copy_store(
     from sharpen.reporting.store_text import copied_lines
 
     copied = wiring.copy_store(source, target, quiet=quiet or as_json)
-    _print(copied, () if quiet else copied_lines(copied), as_json)
+    print_found(copied, () if quiet else copied_lines(copied), as_json)
 
 
 @app.command("check")
@@ -63,7 +59,7 @@ def check_store(
 
     with wiring.open_store(store) as opened:
         health = wiring.check_store(opened, full=full)
-    _print(health, health_lines(health) if not quiet or not health.passed else (), as_json)
+    print_found(health, health_lines(health) if not quiet or not health.passed else (), as_json)
     if not health.passed:
         raise typer.Exit(1)
 
@@ -97,13 +93,4 @@ def prune_store(
         if vacuum and not dry_run:
             wiring.vacuum_store(opened)
             pruned = pruned.model_copy(update={"freed_bytes": None}) if not as_json else pruned
-    _print(pruned, () if quiet else pruned_store_lines(pruned), as_json)
-
-
-@to_reader()
-def _print(found: BaseModel, lines: Iterable[str], as_json: bool) -> None:
-    if as_json:
-        print(found.model_dump_json(indent=2))
-        return
-    for line in lines:
-        print(line)
+    print_found(pruned, () if quiet else pruned_store_lines(pruned), as_json)

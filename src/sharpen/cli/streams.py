@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 @contextmanager
@@ -21,6 +25,16 @@ def to_reader() -> Iterator[None]:
             sys.stdout.flush()
     except (BrokenPipeError, SystemExit):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@to_reader()
+def print_found(found: BaseModel, lines: Iterable[str], as_json: bool) -> None:
+    """What a command found: one JSON document, or these lines."""
+    if as_json:
+        print(found.model_dump_json(indent=2))
+        return
+    for line in lines:
+        print(line)
 
 
 def to_stderr(text: str) -> None:
