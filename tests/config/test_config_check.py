@@ -74,6 +74,25 @@ def test_a_candidate_that_some_cases_cannot_fill_names_them() -> None:
     ]
 
 
+def test_a_group_that_no_case_has_is_an_error() -> None:
+    rows = cases({"message": 1, "customer": "a"}, {"message": 2})
+    assert errors(plan("{{ message }}", optimize={"group": "customer"}), [*rows, rows[0]]) == []
+    assert errors(plan("{{ message }}", optimize={"group": "custmer"}), rows[:1]) == [
+        "optimize.group: 'custmer' is in no case's metadata or variables; did you mean 'customer'?"
+    ]
+
+
+def test_a_group_is_looked_for_in_metadata_too_and_not_where_every_case_has_its_own() -> None:
+    named = plan(optimize={"group": "document"})
+    told = Case(id="a", vars={"message": 1}, metadata={"document": "d1"})
+    own = [Case(id="b", vars={"message": 1}, group="g"), Case(id="c", vars={"message": 1}, metadata={"group": "h"})]
+    assert errors(named, [told, *own]) == []
+    assert errors(named, own) == []
+    assert errors(named, [*own, *cases({"message": 1})]) == [
+        "optimize.group: 'document' is in no case's metadata or variables; known: group, message"
+    ]
+
+
 @pytest.mark.parametrize("prompt", ["{{ hint | default('') }}", "{% if hint is defined %}{{ hint }}{% endif %}"])
 def test_guarded_variables_may_be_missing(prompt: str) -> None:
     assert errors(plan("{{ message }}" + prompt), cases({"message": 1})) == []

@@ -42,10 +42,12 @@ def check_variables(manifest: RunManifest, cases: Iterable[Case]) -> VariableChe
     """Compare the variables of the prompt, of the user's candidates and of assertion values with those of the cases.
 
     Errors: a variable that all or some cases lack (these are named), ``expected`` in a prompt, a template that does
-    not parse. Warnings: a variable of the cases that nothing uses. A variable that the template itself guards
-    (``is defined``, ``default``) may be missing.
+    not parse, an ``optimize.group`` that names nothing. Warnings: a variable of the cases that nothing uses. A variable
+    that the template itself guards (``is defined``, ``default``) may be missing.
     """
+    cases = cases if isinstance(cases, Collection) else tuple(cases)
     comparison = _Comparison(manifest)
+    comparison.problems += _group_problems(manifest, cases)
     if isinstance(cases, CaseSet) and cases.shapes is not None and not cases.own_assertions:
         for shape in cases.shapes:  # the survey has looked at every case: what they have in common will do
             comparison.add_shape(shape.names, shape.answered, shape.count, shape.first)
@@ -78,6 +80,27 @@ def _budget_warnings(manifest: RunManifest, expected: Estimate) -> list[Problem]
         message = "cannot be watched: the price or the length of answers is unknown"
         found.append(Problem(message, where, "execution.budget.max_cost_usd", "target.price and params.max_tokens"))
     return found
+
+
+def _group_problems(manifest: RunManifest, cases: Iterable[Case]) -> list[Problem]:
+    """A misspelt ``optimize.group`` would count cases that belong together one by one, and claim far too often.
+
+    Where every case has a group of its own, the key is never looked at. One case that has it ends the reading.
+    """
+    named = manifest.optimize.group
+    if named is None:
+        return []
+    known: dict[str, None] = {}
+    alone = False
+    for case in cases:
+        if named in case.metadata or named in case.vars:
+            return []
+        alone = alone or (case.group is None and case.metadata.get("group") is None)
+        known.update(dict.fromkeys((*case.metadata, *case.vars)))
+    if not alone:
+        return []
+    message = f"{named!r} is in no case's metadata or variables; {suggest(named, known)}"
+    return [Problem(message, _source(manifest), "optimize.group")]
 
 
 def _source(manifest: RunManifest) -> str:
