@@ -16,7 +16,7 @@ from sharpen.optimizer.proof.units import steps_of
 
 Units = Sequence[tuple[str, ...]]
 TOKEN_STEPS = 100
-"""Token savings are counted in hundredths of the mean saving's unit, the first look's mean, and cut at ten of them."""
+"""Token savings are counted in hundredths of the mean size of those in the first look, and cut at ten such means."""
 
 
 @dataclass(frozen=True, slots=True)

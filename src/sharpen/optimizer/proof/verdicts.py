@@ -21,7 +21,8 @@ def verification_of(
     """The public record of a proof, finished or not.
 
     ``p_value`` is at most the threshold only when the boundary was crossed, whenever one stops. The interval is a
-    repeated one (Jennison & Turnbull 1989, JRSS B 51): it may be read at every look. Without a win it holds 0.
+    repeated one (Jennison & Turnbull 1989, JRSS B 51): it may be read at every look. Where "better" was claimed and not
+    won, its lower end is at most 0.
     """
     threshold = min(1.0, 2 * plan.level)
     p_value = min(1.0, 2 * test.p_value)
