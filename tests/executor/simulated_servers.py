@@ -149,10 +149,21 @@ class Both(Rule):
 
 
 class LimitingServer(Target):
-    """Answers after ``latency`` (spread by a third either way), refuses within 5 ms."""
+    """Answers after ``latency`` (spread by a third either way), refuses within 5 ms: by 429, or ``busy`` by 503 without
+    Retry-After. ``always_tells``: seconds, whatever the truth is."""
 
-    def __init__(self, rule: Rule, latency: float, tells: bool, whole_seconds: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        latency: float,
+        tells: bool,
+        whole_seconds: bool = True,
+        seed: int = 0,
+        busy: bool = False,
+        always_tells: float | None = None,
+    ) -> None:
         self.rule, self.latency, self.tells, self.whole = rule, latency, tells, whole_seconds
+        self.busy, self.always_tells = busy, always_tells
         self.rng = random.Random(seed)
         self.log: list[tuple[float, bool]] = []
 
@@ -167,7 +178,9 @@ class LimitingServer(Target):
                 self.rule.done()
             return TargetResponse("ok", cost=0.0)
         await asyncio.sleep(REFUSES_S)
-        asked = (float(int(wait) + 1) if self.whole else wait) if self.tells else None
+        if self.busy:
+            raise TargetError(Failure(ErrorKind.SERVER, "busy", 503, retryable=True))
+        asked = (float(int(wait) + 1) if self.whole else wait) if self.tells else self.always_tells
         raise TargetError(Failure(ErrorKind.RATE_LIMIT, "slow down", 429, retryable=True, retry_after_s=asked))
 
     def classify(self, exception: BaseException) -> Failure:

@@ -1,6 +1,7 @@
 """Against servers that limit (virtual time): nearly all of what is allowed, and no storm of refusals."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from executor_kit import now, run_virtual
@@ -156,6 +157,69 @@ def test_a_window_is_counted_from_the_first_call_and_not_from_when_the_run_was_p
 
     run_virtual(prepared_early())
     assert server.accepted >= 0.8 * Sliding(30, 5.0).allowed(60.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "latency", "workers", "reached"),
+    [
+        (lambda: SideBySide(2, 0.8), 0.8, 16, 0.85),
+        (lambda: SideBySide(2, 12.0), 12.0, 16, 0.85),
+        (lambda: SideBySide(20, 0.8), 0.8, 64, 0.85),
+        (lambda: SideBySide(16, 0.1), 0.1, 17, 0.7),
+        (lambda: SideBySide(1, 5.0), 5.0, 2, 0.7),
+        (lambda: Bucket(10, 1), 0.4, 16, 0.7),
+        (lambda: Bucket(10, 10), 0.4, 16, 0.85),
+        (lambda: Fixed(60, 60, 8), 0.4, 2, 0.85),
+    ],
+    ids=["2", "2-slow", "20", "one-too-many", "1-slow", "no-burst", "bucket", "minute"],
+)
+def test_a_server_that_is_busy_above_its_limit_loses_no_case_and_is_not_taken_for_down(
+    rule: Callable[[], Rule], latency: float, workers: int, reached: float
+) -> None:
+    """503 without Retry-After: what reverse proxies and model servers say when too many calls are under way."""
+    allowed = rule()
+    server = LimitingServer(allowed, latency, tells=False, busy=True)
+    _, failed = run_virtual(keep_busy(server, 120.0, workers))
+    assert failed == 0
+    assert server.accepted >= reached * allowed.allowed(120.0)
+    if workers > 2 * getattr(allowed, "limit", workers):  # where one call more is too many, luck may hide the limit
+        assert len(server.log) - server.accepted <= 60 + workers
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+def test_503_at_random_slows_nobody_down(share: float) -> None:
+    rule = AtRandom(share)
+    server = LimitingServer(rule, 0.4, tells=False, busy=True)
+    _, failed = run_virtual(keep_busy(server, 120.0, 16))
+    assert failed == 0
+    assert server.accepted >= 0.8 * rule.reachable(16, 0.4, told=False) * 120
+
+
+@pytest.mark.parametrize("told", [0.0, 1.0])
+@pytest.mark.parametrize("workers", [1, 2, 16])
+def test_a_server_that_always_tells_the_same_is_not_believed_for_long(told: float, workers: int) -> None:
+    """Else a minute's window is asked every second, or without a pause, until all retries are used up."""
+    rule = Fixed(60, 60, 8)
+    server = LimitingServer(rule, 0.3, tells=False, always_tells=told)
+    _, failed = run_virtual(keep_busy(server, 240.0, workers))
+    assert failed == 0
+    assert server.accepted >= 0.85 * rule.allowed(240.0)
+    assert len(server.log) - server.accepted <= 60
+
+
+@pytest.mark.parametrize("workers", [2, 3, 17])
+def test_one_worker_too_many_loses_no_case(workers: int) -> None:
+    """Whoever comes while the others hold every place waits for one instead of using up its retries."""
+    server = LimitingServer(SideBySide(workers - 1, 0.1), 0.1, tells=False)
+    _, failed = run_virtual(keep_busy(server, 120.0, workers))
+    assert failed == 0
+
+
+def test_a_limit_of_a_call_every_five_seconds_loses_no_case() -> None:
+    server = LimitingServer(Bucket(0.2, 1), 0.8, tells=False)
+    _, failed = run_virtual(keep_busy(server, 300.0, 8))
+    assert failed == 0
+    assert server.accepted >= 0.5 * 0.2 * 300
 
 
 def test_a_limit_that_is_lifted_is_noticed() -> None:

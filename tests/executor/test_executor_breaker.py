@@ -21,6 +21,7 @@ from sharpen.targets.base import Failure, Message, TargetError, TargetRequest, T
 
 REQUEST = TargetRequest((Message("user", "x"),))
 DOWN = Failure(ErrorKind.SERVER, "HTTP 500", 500, retryable=True)
+OUT_OF_SERVICE = Failure(ErrorKind.SERVER, "HTTP 503", 503, retryable=True)
 UNREACHABLE = Failure(ErrorKind.CONNECTION, "refused", retryable=True)
 
 
@@ -98,7 +99,7 @@ async def _work_off(
 
 
 @pytest.mark.parametrize("workers", [1, 8, 64])
-@pytest.mark.parametrize("failure", [DOWN, UNREACHABLE])
+@pytest.mark.parametrize("failure", [DOWN, OUT_OF_SERVICE, UNREACHABLE])
 def test_a_dead_server_ends_the_run_after_few_calls_with_one_message(workers: int, failure: Failure) -> None:
     async def answer(request: TargetRequest) -> TargetResponse:
         await asyncio.sleep(0.01)
@@ -135,11 +136,12 @@ def test_a_server_that_never_answers_costs_a_few_deadlines_and_not_one_for_each_
     assert took < 5 * 60
 
 
-def test_calls_wait_out_an_outage_without_losing_an_attempt() -> None:
+@pytest.mark.parametrize("failure", [DOWN, OUT_OF_SERVICE])
+def test_calls_wait_out_an_outage_without_losing_an_attempt(failure: Failure) -> None:
     async def answer(request: TargetRequest) -> TargetResponse:
         await asyncio.sleep(0.05)
         if 5.0 < now() < 6.5:
-            raise TargetError(DOWN)
+            raise TargetError(failure)
         return TargetResponse("ok")
 
     target = Spy(answer)

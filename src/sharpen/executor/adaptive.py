@@ -1,6 +1,6 @@
 """What a server allows, learned from its refusals: a rate, or so many calls side by side (pure).
 
-Nothing is limited until a server refuses a call (429, or 503 with Retry-After). Refusals of calls that started before
+Nothing is limited until a server refuses a call (429, or 503: see ``limits``). Refusals of calls that started before
 the first of them was known are one episode and count once (RFC 6582, "fast recovery"). An episode ends the start of
 calls for a while (``pausing``); when calls are accepted again, what was exceeded is told from what was accepted
 meanwhile: the number side by side (``slots``), the rate (``pacing``), or nothing at all (``tolerance``).

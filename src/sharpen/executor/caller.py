@@ -17,7 +17,7 @@ from sharpen.executor.budget import BudgetMeter, Meter
 from sharpen.executor.call_outcome import CallOutcome
 from sharpen.executor.deadlines import Deadlines
 from sharpen.executor.hedging import Hedging
-from sharpen.executor.limits import Limiter, Ticket
+from sharpen.executor.limits import Limiter, Ticket, is_silent_503
 from sharpen.executor.memory import CallMemory
 from sharpen.executor.models import FailedAttempt, RunStatus
 from sharpen.executor.ports import CallTracer, RunObserver
@@ -26,6 +26,14 @@ from sharpen.executor.stopping import StopSignal
 from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse, Usage
 
 _NOTHING = Usage()
+
+SPARED = 6
+"""So many refusals of a call use up no retry where others are answered: alone it takes more than three to wait out a
+silent window of a minute. No more, for a server may refuse one call for its size, whatever it is asked besides."""
+
+OFTEN = 3
+"""A call that was refused so many times, where others are answered, may never find a place beside them: it goes when
+there are fewer. If it was told 503, that is a limit: 5 % of them at random hit one call in 8,000 so often."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,10 +100,16 @@ class Caller:
 
     def _wait_after(self, failure: Failure, outcome: CallOutcome) -> float | None:
         """Seconds until the next attempt; None: there is none. Ends the run when the failure is not this call's own."""
-        wait = self.policy.wait(failure, outcome.attempts - outcome.hedges, self.rng)
+        if outcome.spared < SPARED and self.limiter.spares(failure):
+            outcome.spared += 1
+            if outcome.spared >= OFTEN:
+                self.limiter.overloaded |= is_silent_503(failure)
+                places = self.limiter.concurrency if outcome.places is None else outcome.places
+                outcome.places = max(1, min(places - 1, self.limiter.in_flight))
+        wait = self.policy.wait(failure, max(1, outcome.attempts - outcome.hedges - outcome.spared), self.rng)
         if self.abort is None:  # outside of a run there is none to end: a call to a target that is down is over
-            return None if self.limiter.breaker.verdict("") else wait
-        reason = self.abort.failure(failure, final=wait is None) or self.limiter.breaker.verdict(self.abort.subject)
+            return None if self.limiter.verdict("") else wait
+        reason = self.abort.failure(failure, final=wait is None) or self.limiter.verdict(self.abort.subject)
         if failure.retryable and (failure.retry_after_s or 0.0) > self.policy.max_retry_after_s:
             asked, most = failure.retry_after_s, self.policy.max_retry_after_s
             reason = f"{self.abort.subject} asks to wait {asked:.0f} s, longer than {most:g} s: {failure.message}"
@@ -109,7 +123,7 @@ class Caller:
         if stop.status is not None:
             return self._stopped(outcome)
         estimate = estimate_tokens(request.messages, self.max_tokens) if limiter.counts_tokens else 0
-        ticket = limiter.try_start(estimate) or await self._turn(estimate, outcome)
+        ticket = (outcome.places is None and limiter.try_start(estimate)) or await self._turn(estimate, outcome)
         if ticket is None:
             return self._stopped(outcome)
         try:
@@ -127,7 +141,7 @@ class Caller:
         limiter, waits_at = self.limiter, self.clock()
         queued = limiter.in_flight >= limiter.concurrency
         try:
-            return await limiter.start(estimate, self.stop)
+            return await limiter.start(estimate, self.stop, outcome.places)
         finally:
             waited = self.clock() - waits_at
             outcome.wait_time += waited

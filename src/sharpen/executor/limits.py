@@ -29,6 +29,9 @@ Ticket = tuple[int, int]
 MAX_HOLD_S = 300.0
 """No hint of a server holds calls back for longer; then they find out by themselves."""
 
+ANSWERED_S = 300.0
+"""Who answered a call within so many seconds before a refusal will answer the refused one, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class LimiterState:
@@ -66,6 +69,8 @@ class Limiter:
         self.in_flight = 0
         self.epoch = 0
         """Changes whenever calls begun before must not be taken for calls begun later."""
+        self.overloaded = False
+        """503 without a word of when to come back is a refusal, too: the server is busy, not down."""
         self.breaker = Breaker(policy or RetryPolicy(), concurrency)
         self._requests = TokenBucket(limit.requests_per_minute, clock) if limit.requests_per_minute else None
         self._tokens = TokenBucket(limit.tokens_per_minute, clock) if limit.tokens_per_minute else None
@@ -74,12 +79,14 @@ class Limiter:
         self._adaptive_epoch = self._breaker_epoch = 0
         self._foresight = Foresight()
         self._held_until = -math.inf
-        self._queue: deque[tuple[asyncio.Future[Ticket | None], int]] = deque()
+        self._queue: deque[tuple[asyncio.Future[Ticket | None], int, int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0  # of the timer; uvloop's does not tell when what is due already comes
         self._clock = clock
         self._began = clock()  # the first call, as soon as there is one: a window of the server may begin with it
         self._starts = 0
+        self._answers = self._answers_known = 0
+        self._answered_at = -math.inf  # or later: when it was seen
         self._update()
 
     def state(self) -> LimiterState:
@@ -94,7 +101,7 @@ class Limiter:
             pauses.append(circuit_s)
         return LimiterState(
             in_flight=self.in_flight,
-            waiting=sum(not future.done() for future, _ in self._queue),
+            waiting=sum(not future.done() for future, _, _ in self._queue),
             concurrency=adaptive.concurrency if adaptive else self.concurrency,
             max_concurrency=self.concurrency,
             rate_per_s=min(rates, default=None),
@@ -121,14 +128,17 @@ class Limiter:
             return self._plain_ticket
         return None if self._wait(tokens) > 0 else self._take(tokens)
 
-    async def start(self, tokens: int, stop: StopSignal) -> Ticket | None:
-        """Wait until an attempt may start, and start it; None: the stop signal came first, nothing was started."""
+    async def start(self, tokens: int, stop: StopSignal, places: int | None = None) -> Ticket | None:
+        """Wait until an attempt may start, and start it; None: the stop signal came first, nothing was started.
+
+        ``places``: it must not make more calls under way than these; those that come after it wait behind it.
+        """
         if stop.requested:
             return None
-        if ticket := self.try_start(tokens):
+        if places is None and (ticket := self.try_start(tokens)):
             return ticket
         future: asyncio.Future[Ticket | None] = asyncio.get_running_loop().create_future()
-        self._queue.append((future, tokens))
+        self._queue.append((future, tokens, self.concurrency if places is None else places))
         stop.waiting.add(future)
         self._dispatch()
         try:
@@ -150,6 +160,7 @@ class Limiter:
         Neither a response nor a failure: it was cancelled, and proves nothing.
         """
         self.in_flight -= 1
+        self._answers += response is not None
         if response is not None and self._free and response.hints is None:
             if self.breaker.failures:
                 self.breaker.answered()
@@ -167,21 +178,36 @@ class Limiter:
             self._tokens.take((spent.usage.total_tokens if spent else 0) - tokens)
         if spent is None:
             self._dropped(epoch)
-        elif failure is not None and is_refusal(failure):
-            self.breaker.answered()
-            self._refused(now, ticket, failure, took)
         else:
-            if failure is None or not is_trouble(failure):
+            if failure is None or is_refusal(failure) or not is_trouble(failure):
                 self.breaker.answered()
             elif epoch >= self._breaker_epoch and self.breaker.failed(failure, now):
                 self.epoch += 1
                 self._breaker_epoch = self.epoch
-            if self._adaptive:
+            if failure is not None and (is_refusal(failure) or (self.overloaded and is_silent_503(failure))):
+                self._refused(now, ticket, failure, took)
+            elif self._adaptive:
                 self._adaptive.answered(now, epoch < self._adaptive_epoch, level)
+            elif failure is not None and is_silent_503(failure):
+                self._starts -= 1  # it may turn out to have been refused
         if spent is not None and spent.hints is not None:
             hold = self._foresight.hold(now, spent.hints, spent.usage.total_tokens, took)
             self._held_until = now + min(hold, MAX_HOLD_S) if hold else -math.inf
         self._update()
+
+    def spares(self, failure: Failure) -> bool:
+        """Whether a call that has just failed so was refused by a server that serves others: it only came too soon."""
+        if not is_refusal(failure) and not is_silent_503(failure):
+            return False
+        now = self._clock()
+        if self._answers != self._answers_known:
+            self._answers_known, self._answered_at = self._answers, now
+        return self.in_flight > 0 or now - self._answered_at < ANSWERED_S
+
+    def verdict(self, subject: str) -> str | None:
+        """Why ``subject`` is given up; None while there is hope: it may just be busy with what is under way."""
+        busy = self.in_flight and self.breaker.last is not None and is_silent_503(self.breaker.last)
+        return None if busy else self.breaker.verdict(subject)
 
     def _dropped(self, epoch: int) -> None:
         if epoch >= self._breaker_epoch:
@@ -203,7 +229,7 @@ class Limiter:
     def _update(self) -> None:
         """Whether nothing but the number of calls under way needs to be looked at."""
         if self._adaptive is not None and self._adaptive.calm(self._clock()):
-            self._adaptive = None
+            self._adaptive, self.overloaded = None, False
             self._began, self._starts = self._clock(), self.in_flight
         self._plain_ticket = (self.epoch, 0)
         self._free = (
@@ -246,8 +272,10 @@ class Limiter:
         """Let those start who may, in the order in which they came, and set a timer for the next one."""
         queue = self._queue
         while queue:
-            future, tokens = queue[0]
+            future, tokens, places = queue[0]
             if not future.done():
+                if self.in_flight >= places:
+                    return
                 if (wait := self._wait(tokens)) > 0:
                     self._wake_in(wait)
                     return
@@ -275,3 +303,8 @@ def is_refusal(failure: Failure) -> bool:
     if failure.kind is ErrorKind.RATE_LIMIT:
         return failure.retryable
     return failure.kind is ErrorKind.SERVER and failure.retryable and failure.retry_after_s is not None
+
+
+def is_silent_503(failure: Failure) -> bool:
+    """Whether the server is out of service and does not say for how long: overloaded, or down."""
+    return failure.http_status == 503 and is_trouble(failure) and failure.retry_after_s is None

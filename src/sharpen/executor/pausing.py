@@ -29,6 +29,10 @@ SURE = 2
 """So many refused probes in a row, and it is a longer window: a single one may be chance where a shorter one was
 believed until now."""
 
+BELIEVED = 3
+"""Whoever was refused so many times in a row at the time that the server told asks it as if it told none: some always
+tell the same, or 0, however long their window lasts."""
+
 ENOUGH = 8
 """Fewer calls than that fill no window: refusals at random look like it."""
 
@@ -65,7 +69,7 @@ class Pause:
         last = self.until - self._since if self.repeats == 1 else 0.0
         waited = max(now - self._since, last)
         longer = next((w for w in WINDOWS_S if w > 1.05 * waited), WINDOWS_S[-1] + waited)
-        self._set(now, asked, self._since + longer * (1 + SPARE) - now)
+        self._set(now, asked if self.repeats <= BELIEVED else None, self._since + longer * (1 + SPARE) - now)
 
     def repeat(self, now: float, asked: float | None, seconds: float) -> None:
         """Ask again after so many ``seconds``: it is not a window that has to end."""
