@@ -196,9 +196,10 @@ def test_tables_of_another_program_are_refused(postgres_server: PostgresServer) 
     postgres_server.drop(url)
 
 
-def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server: PostgresServer) -> None:
-    url = postgres_server.empty_database("TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
-    with pytest.raises(StoreError, match=r"the encoding LATIN1, which cannot hold every text; expected .* 'UTF8'"):
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server: PostgresServer, encoding: str) -> None:
+    url = postgres_server.empty_database(f"TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    with pytest.raises(StoreError, match=f"the encoding {encoding}, which cannot hold every text; expected .* 'UTF8'"):
         Store.open(url)
     postgres_server.drop(url)
 

@@ -46,6 +46,7 @@ _POSTGRESQL: dict[str, Any] = {
     "pool_pre_ping": True,  # a run of hours outlives idle connections
     "pool_size": 4,
     "max_overflow": 8,
+    "connect_args": {"client_encoding": "utf8"},  # of a server without an encoding the driver makes no texts at all
 }
 _SNAPSHOT: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
