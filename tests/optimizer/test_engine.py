@@ -218,6 +218,21 @@ async def test_a_search_that_is_cut_off_begins_no_proof_even_with_a_leader():
     assert not any(purpose == "holdout" for purpose, _ in world.asked)
 
 
+async def test_who_was_cut_off_before_its_first_answer_is_not_measured():
+    world = World(TRUTH)
+    searching, _ = engine(world, ["suffixes"])
+    world.max_calls = world.calls + 3
+    world.calls_left = lambda: None
+    found = await searching.run(SEED, ANALYSIS)
+    measured = [report for report in found.candidates if report.dev is not None]
+    others = [report for report in found.candidates if report.dev is None]
+    assert 1 <= len(measured) <= 3
+    assert sum(report.dev.cases for report in measured) == 3
+    assert {(report.status, report.note) for report in others} == {
+        ("unevaluated", "not measured: the search was stopped")
+    }
+
+
 async def test_a_budget_that_nobody_can_watch_is_told():
     class Silent(World):
         def outcome(self, prompt, case_id):

@@ -171,15 +171,18 @@ def _untried(contenders: Sequence[Contender], winner: Contender | None) -> str |
 
 
 def _report(contender: Contender, context: SearchContext, winner: Contender | None) -> CandidateReport:
-    dev = [contender.outcomes[case_id] for case_id in context.seen_by(contender)]
+    asked = [contender.outcomes[case_id] for case_id in context.seen_by(contender)]
+    dev = [outcome for outcome in asked if outcome.ran]  # who was only about to be asked has not failed
     fixed, broken = changed(dev, context.given.baseline)
-    status = "unevaluated"
+    status, note = "unevaluated", "not measured: the budget left no room for it"
     if contender is winner:
-        status = "winner"
+        status, note = "winner", context.drops.get(contender.id, "")
+    elif asked and not dev:
+        note = "not measured: the search was stopped"
     elif contender.id in context.drops:
-        status = "dropped"
+        status, note = "dropped", context.drops[contender.id]
     elif dev:
-        status = "finalist"
+        status, note = "finalist", ""
     return CandidateReport.model_validate(
         {
             "id": contender.id,
@@ -194,6 +197,6 @@ def _report(contender: Contender, context: SearchContext, winner: Contender | No
             "status": status,
             "fixed": fixed if dev else None,
             "broken": broken if dev else None,
-            "note": context.drops.get(contender.id, "" if dev else "not measured: the budget left no room for it"),
+            "note": note,
         }
     )
