@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from factories import BETTER_PROMPT, SEED_PROMPT, make_case, make_outcome, make_prompt, make_run, make_task
 from sharpen.executor.models import TaskStatus
+from sharpen.optimizer.models import CandidateReport, Prompt
 from sharpen.reporting import charts
 from sharpen.reporting import figures as fig
 from sharpen.reporting.cases import case_views, text_limit
-from sharpen.reporting.comparison import metric_rows
+from sharpen.reporting.comparison import metric_rows, ranked
 from sharpen.reporting.prompt_diff import diff_lines, diff_prompts
 from sharpen.reporting.tally import LatencySketch
 from sharpen.reporting.text import as_text, cut, for_page, for_terminal, for_xml, one_line, to_ascii
@@ -256,3 +257,24 @@ def test_no_bar_runs_over_a_name() -> None:
     assert len(names) == 2
     for baseline in names:  # a letter reaches from 11 above its baseline to 4 below it
         assert all(baseline + 4 <= y or y + height <= baseline - 11 for y, height in bars)
+
+
+def test_candidates_stand_by_how_long_they_raced_before_how_many_cases_they_passed() -> None:
+    prompt = Prompt.model_validate({"id": "p", "messages": [{"role": "user", "content": "{{ x }}"}]})
+
+    def report(name: str, status: str, cases: int = 0, rate: float = 0.0) -> CandidateReport:
+        dev = {"cases": cases, "success_rate": rate} if cases else None
+        fields = {"id": name, "strategy": "s", "prompt": prompt, "status": status, "dev": dev}
+        return CandidateReport.model_validate(fields)
+
+    found = ranked(
+        [
+            report("untried", "unevaluated"),
+            report("lucky", "dropped", 2, 1.0),
+            report("late", "dropped", 26, 0.7),
+            report("later", "dropped", 26, 0.8),
+            report("last", "finalist", 29, 0.7),
+            report("first", "winner", 29, 0.7),
+        ]
+    )
+    assert [each.id for each in found] == ["first", "last", "later", "late", "lucky", "untried"]

@@ -49,9 +49,17 @@ def metric_rows(baseline: Metrics, candidate: Metrics) -> list[Row]:
 
 
 def ranked(candidates: Iterable[CandidateReport]) -> list[CandidateReport]:
-    """The winner, then the finalists, then those dropped earlier, each by success on dev; unmeasured ones last."""
+    """The winner, then the finalists, then those dropped earlier; unmeasured ones last.
+
+    Each by how many dev cases it saw, then by success on them: two passes of two say less than 21 of 29.
+    """
     order = {"winner": 0, "finalist": 1, "dropped": 2, "unevaluated": 3}
-    return sorted(candidates, key=lambda item: (order[item.status], -(item.dev.success_rate if item.dev else 0.0)))
+
+    def key(item: CandidateReport) -> tuple[int, int, float]:
+        cases, rate = (item.dev.cases, item.dev.success_rate) if item.dev else (0, 0.0)
+        return (order[item.status], -cases, -rate)
+
+    return sorted(candidates, key=key)
 
 
 def rate_of_ran(statistics: RunStatistics) -> float | None:
