@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.no_cover
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 

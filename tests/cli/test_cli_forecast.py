@@ -126,7 +126,11 @@ def test_a_baseline_that_is_remembered_takes_nothing_of_the_budget(cli: Cli) -> 
     cli.write("plan.yaml", counted(routing_plan(30), log) | {"optimize": {"budget": {"max_calls": 45}}})
     assert cli("run", "plan.yaml", "--quiet").code == 1
     assert calls_in(log) == 30
-    assert "too little" not in cli("check", "plan.yaml").out
+    told = cli("check", "plan.yaml").out
+    assert "too little" not in told
+    assert "  baseline  at most 30 calls, " in told
+    assert ", less what is kept\n" in told
+    assert "  search    at most 33 calls\n" in told  # the proof's twelve alone are set aside
     assert cli("optimize", "plan.yaml", "--quiet").code in (0, 1, 3)
     assert calls_in(log) <= 75
     assert cli("optimize", "plan.yaml", "--set", "execution.cache=false").code == 2

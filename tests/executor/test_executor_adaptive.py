@@ -33,6 +33,7 @@ def _run(rule: Rule, latency: float, tells: bool, seconds: float, seed: int = 0)
     return server, server.accepted / min(rule.allowed(seconds), WORKERS / latency * seconds)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
 @pytest.mark.parametrize(
     ("rule", "latency", "seconds"),
@@ -67,6 +68,7 @@ def test_nine_tenths_of_what_is_allowed_without_a_storm(
         assert all(accepted > 0 for _, _, accepted in episodes[1:])
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
 @pytest.mark.parametrize(("rate", "seconds"), [(50, 180), (10, 180)])
 def test_a_server_without_a_bucket_is_approached_slowly(rate: float, seconds: float, tells: bool) -> None:
@@ -76,6 +78,7 @@ def test_a_server_without_a_bucket_is_approached_slowly(rate: float, seconds: fl
     assert len(server.log) - server.accepted <= WORKERS + 8
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
 @pytest.mark.parametrize(
     ("share", "workers", "reached"), [(0.01, 24, 0.6), (0.06, 24, 0.5), (0.06, 64, 0.7), (0.2, 24, 0.7)]
@@ -88,6 +91,7 @@ def test_refusals_at_random_are_told_from_a_limit(share: float, workers: int, re
     assert server.accepted >= reached * rule.reachable(workers, 0.1, tells) * 120
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("share", [0.06, 0.1])
 def test_a_limit_is_found_among_refusals_at_random(share: float) -> None:
     server = LimitingServer(Both(Bucket(50, 50), AtRandom(share)), 0.1, tells=True)
@@ -108,6 +112,7 @@ SEEDS = range(5000, 5060)
 """Neither those that the constants were tuned on nor those of the guide's table."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seeds", [SEEDS[:12], pytest.param(SEEDS, marks=pytest.mark.slow)], ids=["some", "all"])
 def test_most_of_what_any_limit_allows_is_used_and_refusals_are_seldom_repeated(seeds: range) -> None:
     """Limits drawn at random, start-up included. The guide tells the distribution, and what is below the mark.
@@ -128,6 +133,7 @@ def test_most_of_what_any_limit_allows_is_used_and_refusals_are_seldom_repeated(
     assert sum(run.failed for run in runs) <= 0.001 * sum(run.scenario.seconds * run.scenario.rate for run in runs)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("tells", [True, False], ids=["retry-after", "silent"])
 @pytest.mark.parametrize("latency", [0.1, 2.0])
 @pytest.mark.parametrize("rate", [5, 10, 50])
@@ -222,6 +228,7 @@ def test_a_limit_of_a_call_every_five_seconds_loses_no_case() -> None:
     assert server.accepted >= 0.5 * 0.2 * 300
 
 
+@pytest.mark.no_cover
 def test_a_limit_that_is_lifted_is_noticed() -> None:
     limit = SideBySide(5, 0.1)
     server = LimitingServer(limit, 0.1, tells=False)

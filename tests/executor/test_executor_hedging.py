@@ -172,6 +172,7 @@ def test_cancelling_the_task_cancels_both_calls() -> None:
     assert caller.limiter.in_flight == 0
 
 
+@pytest.mark.no_cover
 @settings(max_examples=50, deadline=None)
 @given(
     st.integers(1, 80),

@@ -35,6 +35,7 @@ def test_a_group_is_one_sample_of_a_guardrail(guardrail):
     assert check.samples == 12
 
 
+@pytest.mark.no_cover
 def test_groups_that_fail_as_a_whole_are_no_evidence_ten_times_over():
     """Whole groups fail, as often as is allowed: harmless. Case by case, one of them would look like ten accidents."""
     harmed = 0

@@ -233,6 +233,7 @@ def test_no_outcome_is_no_evidence() -> None:
     assert report.guardrails[0].samples == 0
 
 
+@pytest.mark.no_cover
 def test_false_winners_of_equal_variants_are_rare() -> None:
     """100 A/A experiments with status after every unit: benchmarks/ab.py has 10,000."""
     wrong = 0

@@ -70,6 +70,7 @@ def executor_results(draw) -> RunExecutionResult:
     )
 
 
+@pytest.mark.no_cover
 @given(executor_results())
 @settings(max_examples=150, deadline=None)
 def test_conversion_loses_nothing_whatever_the_mix(result):

@@ -31,10 +31,10 @@ def manifest(cases: int = 100, optimize: Any = None, **keys: Any) -> RunManifest
     return RunManifest.model_validate(plan | keys)
 
 
-def foretold(plan: RunManifest, ledger: MemoryLedger | None = None, search_id: str = "s"):
+def foretold(plan: RunManifest, ledger: MemoryLedger | None = None, search_id: str = "s", known: bool = False):
     cases = tuple(plan.iter_cases())
     found = plan_search(plan, cases, ledger or MemoryLedger(), search_id)
-    return forecast(found, estimate(plan, cases, PRICE), plan.optimize)
+    return forecast(found, estimate(plan, cases, PRICE), plan.optimize, baseline_known=known)
 
 
 def test_phases_take_their_share_of_a_run():
@@ -103,8 +103,14 @@ def test_few_cases_at_a_small_level_prove_the_largest_gain_alone():
     ],
 )
 def test_a_budget_is_short_when_it_pays_no_baseline_proof_and_candidate(budget, known, keys):
-    told = foretold(manifest(optimize={"budget": budget}))
-    assert [short.key for short in shortages(told, baseline_known=known)] == keys
+    told = foretold(manifest(optimize={"budget": budget}), known=known)
+    assert [short.key for short in shortages(told)] == keys
+
+
+def test_a_baseline_that_the_store_may_answer_leaves_its_share_to_the_search():
+    told = foretold(manifest(optimize={"budget": {"max_calls": 300, "max_tokens": 5000}}), known=True)
+    assert (told.search.max_calls, told.search.max_tokens) == (260, 4720)
+    assert told.baseline.calls == 100
 
 
 @settings(max_examples=60, deadline=None)

@@ -70,6 +70,7 @@ def test_what_cannot_be_proved_is_said_in_numbers():
     assert (points(0.42), points(0.0151)) == ("42", "1.5")
 
 
+@pytest.mark.no_cover
 def test_a_bet_on_the_margin_is_fair_when_the_loss_is_as_large_as_the_margin():
     """At the boundary the wealth may reach 1/level with probability level at most, stopped at any moment."""
     rng, won, trials = random.Random(5), 0, 600

@@ -92,6 +92,7 @@ def test_the_last_look_at_single_cases_is_nearly_mcnemar():
     assert close > 3
 
 
+@pytest.mark.no_cover
 @given(st.integers(6, 12), st.sampled_from([0.025, 0.1, 0.25]), st.integers(1, 3), st.integers(0, 4))
 @settings(max_examples=8, deadline=None)
 def test_no_sign_pattern_of_true_nulls_wins_too_often(number, level, size, seed):

@@ -59,6 +59,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path.parent / "store.db"
 
 
+@pytest.mark.no_cover
 def test_cut_off_at_any_call_it_ends_the_same(tmp_path: Path, empty_store: Path) -> None:
     whole = search(plan(tmp_path / "whole", optimize=REWRITING))
     asked, expected = Model.asked, story(whole)
@@ -72,6 +73,7 @@ def test_cut_off_at_any_call_it_ends_the_same(tmp_path: Path, empty_store: Path)
         assert before + Model.asked[1:] == asked, f"only call {call}, which was under way, was made again"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", SEARCHES)
 def test_cut_off_again_and_again_it_ends_the_same(kind: str, tmp_path: Path, empty_store: Path) -> None:
     """Every process makes a few calls and dies."""
