@@ -104,6 +104,7 @@ WANTED = {"name": "Ann", "age": 7}
         ('{"name": {"first": "Ann"}, "age": ', Shape("json_unclosed")),
         ("{'name': 'Ann'}", Shape("json_broken", 'other quotation marks than "')),
         ('{"name": "Ann", "age": 7,}', Shape("json_broken", "a comma before the closing bracket")),
+        ('["Ann", 7 ,\n]', Shape("json_broken", "a comma before the closing bracket")),
         ('{"a": True}', Shape("json_broken", "Python's True, False or None")),
         ('{"name": "Ann" "age": 7}', Shape("json_broken", "a comma missing, or a quotation mark inside a text")),
         ('{name: "Ann"}', Shape("json_broken", "a key without quotation marks")),

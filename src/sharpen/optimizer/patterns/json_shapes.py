@@ -66,7 +66,7 @@ def _where(text: str) -> Shape:
     before = text[:at].rstrip()[-1:]
     if rest[0] == "'" or rest[0] in "‘’“”":
         return Shape("json_broken", 'other quotation marks than "')
-    if rest[0] in "}]" and before == ",":
+    if (rest[0] in "}]" and before == ",") or said.startswith("Illegal trailing comma"):  # at the comma: Python 3.13
         return Shape("json_broken", "a comma before the closing bracket")
     if rest.startswith(_LITERALS):
         return Shape("json_broken", "Python's True, False or None")
