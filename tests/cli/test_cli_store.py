@@ -129,6 +129,9 @@ def test_prune(project: Cli) -> None:
     shown = project("runs", "show", run["run_id"], "--json")
     assert shown.json["report"]["total_tests"] == 6
     assert shown.err.startswith("note: its results were dropped by `sharpen store prune` on 20")
+    gone = project("compare", run["run_id"], run["run_id"])
+    assert gone.code == 2
+    assert f"the results of '{run['run_id']}' were dropped by `sharpen store prune`" in gone.err
     assert project("store", "prune", "--older-than", "0s", "--forget").out.startswith("dropped 1 run")
     assert project("runs", "list", "--json").json["runs"] == []
     endless = project("store", "prune", "--older-than", "900000w")

@@ -74,7 +74,7 @@ def test_remembered_answers_and_tasks_that_were_never_called_took_no_time() -> N
     found = break_down([cached, cancelled], 1.0)
     assert (found.tasks, found.task_s, found.errors) == (0, 0.0, ())
     assert {part.share for part in found.parts} == {None}
-    assert time_tables.summary(found) == "Nothing was called."
+    assert time_tables.summary(found) == "Nothing was called, or its results are no longer kept."
 
 
 def test_results_from_before_failed_attempts_were_noted() -> None:

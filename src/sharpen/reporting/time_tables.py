@@ -19,7 +19,7 @@ _WHERE = {
 def summary(found: TimeBreakdown) -> str:
     """Wall time and how well the allowed concurrency was used."""
     if not found.tasks:
-        return "Nothing was called."
+        return "Nothing was called, or its results are no longer kept."
     text = f"{time_of(found.wall_s)} passed"
     if not found.wall_s:
         return f"The run did not come to its end; its tests took {time_of(found.task_s)} between them."

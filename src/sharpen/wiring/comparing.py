@@ -14,6 +14,7 @@ from sharpen.history.models import ComparedRun, Comparison, DataSetMatch, Flakin
 from sharpen.history.run_differences import RunFacts, differences
 from sharpen.optimizer.proof.units import case_key, group_of
 from sharpen.storage.case_tallies import CaseTallies, StoredTally
+from sharpen.storage.pruning import PRUNED_AT
 from sharpen.storage.records import RunPoint, RunRecord
 from sharpen.storage.store import Store
 from sharpen.versions.by_content import VersionsByContent
@@ -54,6 +55,11 @@ def compare_runs(first: str, second: str, store: Store, alpha: float = 0.05, see
         else:
             fold.add(before.tally, after.tally, groups.get(case_id), elsewhere)
     if not fold.paired:
+        if gone := {repr(record.run_id): None for record in (old, new) if PRUNED_AT in record.metadata}:
+            raise UserError(
+                f"the results of {' and '.join(gone)} were dropped by `sharpen store prune`: there are no cases to "
+                "compare; `sharpen runs show RUN` has the figures"
+            )
         other = f" ({changed.number} of the same id are other cases)" if changed.number else ""
         raise UserError(
             f"runs {old.run_id!r} and {new.run_id!r} share no case that both ran; nothing to compare{other}"
