@@ -40,7 +40,8 @@ class Toll(_Figures):
 
 
 class SearchForecast(_Figures):
-    """``proof`` is its worst case, all that may be looked at. ``search`` is the budget without baseline and proof.
+    """``proof`` is its worst case, all that may be looked at. ``search`` is the budget without baseline and proof, or,
+    where the store may answer the baseline (``baseline_known``), which then takes nothing of it, without the proof.
 
     ``alpha`` is the plan's, ``level`` one-sided and what earlier looks at these cases left of it. Of gains (0..1)
     ``least_provable`` is what no outcome proves less than, and ``smallest_effect`` what is proved with probability
@@ -53,6 +54,7 @@ class SearchForecast(_Figures):
     provable_on: PartSize
     grouped: bool
     baseline: Toll
+    baseline_known: bool = False
     proof: Toll
     search: Budget
     budget: Budget
@@ -74,7 +76,9 @@ class Shortage:
     why: str
 
 
-def forecast(plan: SearchPlan, estimate: Estimate, config: OptimizeConfig) -> SearchForecast:
+def forecast(
+    plan: SearchPlan, estimate: Estimate, config: OptimizeConfig, *, baseline_known: bool = False
+) -> SearchForecast:
     """What is known of a search before its first call. ``estimate``: of one run on all cases."""
     groups, budget = plan.account.groups, config.budget
     granted = _size(plan.grant.case_ids, plan)
@@ -86,8 +90,9 @@ def forecast(plan: SearchPlan, estimate: Estimate, config: OptimizeConfig) -> Se
         provable_on=granted,
         grouped=bool(groups),
         baseline=baseline,
+        baseline_known=baseline_known,
         proof=proof,
-        search=_without(budget, baseline, proof),
+        search=_without(budget, proof) if baseline_known else _without(budget, baseline, proof),
         budget=budget,
         engine=config.engine,
         alpha=config.alpha,
@@ -98,26 +103,26 @@ def forecast(plan: SearchPlan, estimate: Estimate, config: OptimizeConfig) -> Se
     )
 
 
-def shortages(found: SearchForecast, *, baseline_known: bool = False) -> tuple[Shortage, ...]:
+def shortages(found: SearchForecast) -> tuple[Shortage, ...]:
     """Why the budget cannot pay baseline, proof and a single candidate; empty when it may.
 
-    ``baseline_known``: the store may hold the baseline's answers, which then cost nothing. A candidate takes four dev
-    cases at least. Calls are counted; tokens of the prompts are estimates that may be off by a factor of two, and only
-    what is too little even then is a shortage. Cost and time are not known well enough to say no.
+    A baseline that the store may answer counts for nothing. A candidate takes four dev cases at least. Calls are
+    counted; tokens of the prompts are estimates that may be off by a factor of two, and only what is too little even
+    then is a shortage. Cost and time are not known well enough to say no.
     """
     candidate = math.ceil(min(MIN_DEV, found.dev.cases) * found.baseline.calls / max(1, _cases(found)))
     parts = [("the proof", found.proof.calls), ("one candidate", candidate)]
-    if not baseline_known:
+    if not found.baseline_known:
         parts.insert(0, ("the baseline", found.baseline.calls))
     short = []
     need, most = sum(calls for _, calls in parts), found.budget.max_calls
     if most is not None and most < need:
         named = ", ".join(f"{name} {calls}" for name, calls in parts)
         short.append(Shortage("max_calls", f"{most} is too little to optimize: it takes {need} calls ({named})"))
-    tokens = found.proof.prompt_tokens + (0 if baseline_known else found.baseline.prompt_tokens)
+    tokens = found.proof.prompt_tokens + (0 if found.baseline_known else found.baseline.prompt_tokens)
     limit = found.budget.max_tokens
     if limit is not None and 2 * limit < tokens:
-        what = "the proof" if baseline_known else "baseline and proof"
+        what = "the proof" if found.baseline_known else "baseline and proof"
         short.append(
             Shortage("max_tokens", f"{limit} is too little to optimize: the prompts of {what} take about {tokens}")
         )

@@ -14,7 +14,7 @@ def forecast_lines(found: SearchForecast) -> tuple[str, ...]:
     parts = (("train", found.train), ("dev", found.dev), ("holdout", found.holdout))
     return (
         f"split     {', '.join(f'{name} {_size(size, found.grouped)}' for name, size in parts)}",
-        f"baseline  {_toll(found.baseline)}",
+        f"baseline  {_baseline(found)}",
         f"search    {_limits(found.search)}{_by(found.engine)}",
         f"proof     at most {_toll(found.proof)}",
         provable_line(found),
@@ -50,6 +50,11 @@ def _toll(toll: Toll) -> str:
     tokens = f"about {toll.prompt_tokens:,} prompt tokens" if toll.tokens is None else f"{toll.tokens:,} tokens"
     cost = "cost unknown" if toll.cost_usd is None else fig.usd(toll.cost_usd)
     return f"{fig.plural(toll.calls, 'call')}, {tokens}, {cost}"
+
+
+def _baseline(found: SearchForecast) -> str:
+    """An upper bound where the store may hold answers, which cost nothing."""
+    return f"{'at most ' if found.baseline_known else ''}{_toll(found.baseline)}"
 
 
 def _by(engine: str) -> str:

@@ -31,12 +31,6 @@ class Outlook:
     problems: tuple[Problem, ...] = ()
 
 
-def forecast_of(plan: LoadedPlan, ledger: HoldoutLedger, search_id: str = PREVIEW) -> SearchForecast:
-    """Nothing is called or noted. Raises ``TooFewCasesError``."""
-    found = plan_search(plan.manifest, tuple(plan.cases), ledger, search_id)
-    return forecast(found, estimate(plan.manifest, plan.cases, price_of), plan.manifest.optimize)
-
-
 def outlook(plan: LoadedPlan, found: Estimate, url: str | None = None) -> Outlook:
     """What ``check`` tells of an optimization; ``found``: the estimate of one run.
 
@@ -53,18 +47,20 @@ def outlook(plan: LoadedPlan, found: Estimate, url: str | None = None) -> Outloo
             ledger, known = MemoryLedger(), False
             problems.append(Problem(f"what was proved on these cases before is not known: {error}"))
         try:
-            told = forecast(plan_search(manifest, plan.cases, ledger, PREVIEW), found, manifest.optimize)
+            planned = plan_search(manifest, plan.cases, ledger, PREVIEW)
         except TooFewCasesError as error:
             return Outlook(None, (*problems, Problem(f"optimize would refuse: {error}")))
-    return Outlook(told, (*problems, *_placed(shortages(told, baseline_known=known), manifest)))
+        told = forecast(planned, found, manifest.optimize, baseline_known=known)
+    return Outlook(told, (*problems, *_placed(shortages(told), manifest)))
 
 
 def refuse_hopeless(plan: LoadedPlan, store: Store) -> SearchForecast:
     """What a new search will take. Raises ``TooFewCasesError``, ``PlanError`` for a budget that cannot do."""
-    told = forecast_of(plan, store.holdout)
-    short = shortages(told, baseline_known=baseline_known(plan.manifest, store))
-    if short:
-        raise PlanError(_placed(short, plan.manifest))
+    manifest, known = plan.manifest, baseline_known(plan.manifest, store)
+    planned = plan_search(manifest, tuple(plan.cases), store.holdout, PREVIEW)
+    told = forecast(planned, estimate(manifest, plan.cases, price_of), manifest.optimize, baseline_known=known)
+    if short := shortages(told):
+        raise PlanError(_placed(short, manifest))
     return told
 
 
