@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sharpen.errors import UserError, suggest
-from sharpen.experiments.asymptotic import RunningMean
+from sharpen.experiments.asymptotic import FEWEST, RunningMean
 from sharpen.experiments.bets import Differences
 from sharpen.experiments.models import GuardrailCheck
 
@@ -116,6 +116,10 @@ class PairedHarm:
     def harmed(self) -> bool:
         return self._low is not None and self._low > 0
 
+    def needs(self, left: int) -> bool:
+        """Whether it can say nothing yet, but will with so many pairs more."""
+        return 0 < self._difference.number < FEWEST <= self._difference.number + left
+
     def check(self, variant: str) -> GuardrailCheck:
         """How it stands, in the metric's unit."""
         allowed = (self._factor - 1) * self._control.mean + self._allowed
@@ -123,6 +127,8 @@ class PairedHarm:
         worse = f"{self._difference.mean:+.4g}{f' {unit}' if unit else ''} a case, {allowed:.4g} allowed"
         if not self._difference.number:
             worse = f"the target tells no {self._guardrail.metric}"
+        elif self._low is None:
+            worse += f"; {self._difference.number} samples, it takes {FEWEST} to tell"
         return GuardrailCheck(
             guardrail=self._guardrail.label,
             variant=variant,
@@ -132,6 +138,7 @@ class PairedHarm:
             low=None if self._low is None else self._low + allowed,
             allowed=allowed,
             reason=worse,
+            known=self._low is not None,
         )
 
 
@@ -148,6 +155,10 @@ class ErrorHarm:
     @property
     def harmed(self) -> bool:
         return self._test.harmed
+
+    def needs(self, left: int) -> bool:  # noqa: ARG002 - as its sibling has it
+        """It is exact, and can tell from the first pair on."""
+        return False
 
     def check(self, variant: str) -> GuardrailCheck:
         test = self._test

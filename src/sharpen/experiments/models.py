@@ -65,7 +65,7 @@ class MetricRow(Record):
 
 
 class GuardrailCheck(Record):
-    """Whether a variant harms a metric by more than its margin.
+    """Whether a variant harms a metric by more than its margin. ``known``: enough was seen of it to say so.
 
     ``low``: the end of ``difference``'s interval on the harmless side; None when it is unknown.
     """
@@ -78,6 +78,14 @@ class GuardrailCheck(Record):
     low: float | None = None
     allowed: float
     reason: str
+    known: bool = True
+
+    @property
+    def state(self) -> Literal["broken", "holds", "unknown"]:
+        """What becomes of it."""
+        if self.harmed:
+            return "broken"
+        return "holds" if self.known and self.samples else "unknown"
 
 
 class VariantSummary(Record):

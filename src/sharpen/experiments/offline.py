@@ -75,11 +75,15 @@ class _Challenger:
     differences: dict[str, RunningMean | Differences] = field(default_factory=dict)
     harmed: bool = False
     hopeless: bool = False
+    unguarded: bool = False
+    """It would have won, but a guardrail cannot say yet whether by doing harm."""
 
     @property
     def state(self) -> ComparisonState:
         if self.harmed:
             return "harm"
+        if self.unguarded:
+            return "open"
         return "futility" if self.hopeless else self.test.state
 
 
@@ -134,7 +138,7 @@ class PairedExperiment:
 
     def _look(self, one: _Challenger, units: Sequence[Sequence[tuple[CaseOutcome, CaseOutcome]]]) -> None:
         value = self.plan.metric
-        before = one.test.state
+        before = one.state
         one.test.look(fmean(getattr(second, value) - getattr(first, value) for first, second in unit) for unit in units)
         for rail, harm in zip(self.plan.guardrails, one.harm, strict=True):
             known = (_known(unit, rail.metric) for unit in units)
@@ -143,6 +147,7 @@ class PairedExperiment:
         self._count(one, units)
         left = len(self.plan.units) - self._next
         one.hopeless = one.test.state == "open" and left > 0 and not one.test.could_win(left)
+        one.unguarded = before == "open" and one.test.state == "win" and any(harm.needs(left) for harm in one.harm)
 
     def _count(self, one: _Challenger, units: Sequence[Sequence[tuple[CaseOutcome, CaseOutcome]]]) -> None:
         for metric in (*SHARES, "latency", "tokens", "cost"):
@@ -168,7 +173,10 @@ class PairedExperiment:
             broken = next(harm.check(name) for harm in one.harm if harm.harmed)
             reason = f"{name} breaks the guardrail {broken.guardrail}: {broken.reason}"
         else:
-            reason = comparison_reason(state, name, control, test.estimate, test.interval, self.plan.effect, "points")
+            shown = "win" if one.unguarded else state
+            reason = comparison_reason(shown, name, control, test.estimate, test.interval, self.plan.effect, "points")
+            if one.unguarded:
+                reason = f"{reason}; what it does to the guardrails takes more cases to tell"
             if one.hopeless:
                 reason = f"{reason}; the cases that are left could not prove it better"
         better, worse = test.e_values

@@ -164,7 +164,7 @@ def metric_rows(report: ExperimentReport, variant: str) -> list[tuple[str, str, 
 
 def guardrail_line(check: GuardrailCheck) -> str:
     """One guardrail of one variant."""
-    state = "BROKEN" if check.harmed else "holds" if check.samples else "UNKNOWN"
+    state = check.state if check.state == "holds" else check.state.upper()
     return f"{check.guardrail} of {check.variant}: {state}, {check.reason}"
 
 
