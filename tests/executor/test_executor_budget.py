@@ -137,6 +137,22 @@ def test_no_call_starts_after_the_time_is_over() -> None:
     assert (meter.calls_made(), meter.seconds_left()) == (2, 0)
 
 
+def test_tokens_and_usd_that_calls_under_way_will_take_are_told_when_they_end_a_run() -> None:
+    for budget, said in (
+        (Budget(max_tokens=20), r"20 tokens \(max_tokens\) is spent: 10 used"),
+        (Budget(max_cost_usd=0.2), r"0.2 USD \(max_cost_usd\) is spent: 0.1 USD used"),
+    ):
+        meter = BudgetMeter(budget)
+        meter.reserve()
+        meter.reserve()
+        meter.settle(10, 0.1)
+        with pytest.raises(BudgetExhausted, match=rf"^the budget of {said}, calls under way: 1$"):
+            meter.reserve()
+        meter.settle(10, 0.1)
+        with pytest.raises(BudgetExhausted, match=r" used$"):
+            meter.reserve()
+
+
 def test_time_that_an_earlier_process_took_counts_but_says_nothing_about_the_pace() -> None:
     now = [0.0]
     meter = CompositeMeter(BudgetMeter(Budget(max_seconds=5), lambda: now[0]))

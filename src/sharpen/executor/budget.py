@@ -76,12 +76,15 @@ class BudgetMeter:
         over = self._calls - self._in_flight
         if over == 0:
             return
+        under_way = f", calls under way: {self._in_flight}" if self._in_flight else ""
         # spent + under way · spent / over, written with integers where they are at hand: 7 · 10 / 7 is not always 10
         if limit.max_tokens is not None and self.tokens * self._calls >= limit.max_tokens * over:
-            raise BudgetExhausted(f"the budget of {limit.max_tokens} tokens (max_tokens) is spent: {self.tokens} used")
+            raise BudgetExhausted(
+                f"the budget of {limit.max_tokens} tokens (max_tokens) is spent: {self.tokens} used{under_way}"
+            )
         if limit.max_cost_usd is not None and _reached(self.cost * self._calls / over, limit.max_cost_usd):
             raise BudgetExhausted(
-                f"the budget of {limit.max_cost_usd:g} USD (max_cost_usd) is spent: {self.cost:.6g} USD used"
+                f"the budget of {limit.max_cost_usd:g} USD (max_cost_usd) is spent: {self.cost:.6g} USD used{under_way}"
             )
 
     def claim(self) -> None:
