@@ -118,6 +118,17 @@ class SideBySide(Rule):
 
 
 @dataclass
+class Outage(Rule):
+    """Refuses every call from one moment to another."""
+
+    begins: float
+    ends: float
+
+    def admit(self, at: float) -> float | None:
+        return self.ends - at if self.begins <= at < self.ends else None
+
+
+@dataclass
 class AtRandom(Rule):
     """Refuses a share of the calls, however many there are, and asks for 2 s."""
 

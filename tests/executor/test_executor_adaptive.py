@@ -11,6 +11,7 @@ from simulated_servers import (
     Bucket,
     Fixed,
     LimitingServer,
+    Outage,
     Rule,
     Scenario,
     SideBySide,
@@ -175,9 +176,8 @@ def test_a_window_is_counted_from_the_first_call_and_not_from_when_the_run_was_p
         (lambda: SideBySide(1, 5.0), 5.0, 2, 0.7),
         (lambda: Bucket(10, 1), 0.4, 16, 0.7),
         (lambda: Bucket(10, 10), 0.4, 16, 0.85),
-        (lambda: Fixed(60, 60, 8), 0.4, 2, 0.85),
     ],
-    ids=["2", "2-slow", "20", "one-too-many", "1-slow", "no-burst", "bucket", "minute"],
+    ids=["2", "2-slow", "20", "one-too-many", "1-slow", "no-burst", "bucket"],
 )
 def test_a_server_that_is_busy_above_its_limit_loses_no_case_and_is_not_taken_for_down(
     rule: Callable[[], Rule], latency: float, workers: int, reached: float
@@ -188,8 +188,7 @@ def test_a_server_that_is_busy_above_its_limit_loses_no_case_and_is_not_taken_fo
     _, failed = run_virtual(keep_busy(server, 120.0, workers))
     assert failed == 0
     assert server.accepted >= reached * allowed.allowed(120.0)
-    if workers > 2 * getattr(allowed, "limit", workers):  # where one call more is too many, luck may hide the limit
-        assert len(server.log) - server.accepted <= 60 + workers
+    assert len(server.log) - server.accepted <= 4 * workers + 60
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05])
@@ -199,6 +198,17 @@ def test_503_at_random_slows_nobody_down(share: float) -> None:
     _, failed = run_virtual(keep_busy(server, 120.0, 16))
     assert failed == 0
     assert server.accepted >= 0.8 * rule.reachable(16, 0.4, told=False) * 120
+
+
+@pytest.mark.parametrize("latency", [0.1, 1.5])
+@pytest.mark.parametrize("workers", [4, 16, 64])
+def test_an_outage_by_503_is_no_limit_and_costs_no_case(workers: int, latency: float) -> None:
+    """It ends as it began: nothing was learned from it that would hold calls back afterwards."""
+    rule = Outage(5.0, 8.0)
+    server = LimitingServer(rule, latency, tells=False, busy=True)
+    _, failed = run_virtual(keep_busy(server, 40.0, workers))
+    assert failed == 0
+    assert server.accepted >= 0.8 * workers / latency * 40
 
 
 @pytest.mark.parametrize("told", [0.0, 1.0])

@@ -62,3 +62,9 @@ def test_no_attempt_number_overflows(attempt: int) -> None:
     wait = RetryPolicy(max_retries=10_000).wait(failure(), attempt, random.Random(0))
     assert wait is not None
     assert wait <= 30
+
+
+def test_what_is_spared_uses_up_no_retry_where_there_are_any() -> None:
+    policy, rng = RetryPolicy(max_retries=2), random.Random(0)
+    assert [policy.wait(failure(), attempt, rng, spared=3) is None for attempt in (1, 5, 6)] == [False, False, True]
+    assert RetryPolicy(max_retries=0).wait(failure(), 1, rng, spared=1) is None

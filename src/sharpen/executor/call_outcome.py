@@ -14,16 +14,17 @@ class CallOutcome:
 
     ``execution_time`` is the last attempt's; ``wait_time`` what slots (``queue_time``), rate limits (``limit_time``)
     and back-off added. Tokens and cost include what failed attempts used up; ``saved_cost`` is what a remembered answer
-    cost when it was paid for. ``hedges``: second calls among the ``attempts``; ``spared``: refused ones among them that
-    used up no retry; ``places``: the most calls under way at its next attempt, itself included (None: any).
-    ``stopped``: not called to an end, because the run was stopped.
+    cost when it was paid for. ``hedges``: second calls among the ``attempts``. ``refusals``: those refused by a server
+    that served others, the first at ``refused_at`` by the caller's clock; ``places``: the most calls under way at the
+    next attempt, itself included (None: any). ``stopped``: not called to an end, because the run was stopped.
     """
 
     response: TargetResponse | None = None
     failure: Failure | None = None
     attempts: int = 0
     hedges: int = 0
-    spared: int = 0
+    refusals: int = 0
+    refused_at: float = 0.0
     places: int | None = None
     execution_time: float = 0.0
     wait_time: float = 0.0

@@ -27,13 +27,14 @@ from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse,
 
 _NOTHING = Usage()
 
-SPARED = 6
+SPARED = 8
 """So many refusals of a call use up no retry where others are answered: alone it takes more than three to wait out a
 silent window of a minute. No more, for a server may refuse one call for its size, whatever it is asked besides."""
 
-OFTEN = 3
-"""A call that was refused so many times, where others are answered, may never find a place beside them: it goes when
-there are fewer. If it was told 503, that is a limit: 5 % of them at random hit one call in 8,000 so often."""
+OFTEN = 5
+"""A call that was refused so many times, where later ones are answered, may never find a place beside them: it goes
+when there are fewer. If it was told 503, that is a limit: no outage, and no chance, of one in 100,000 calls where 10 %
+of them fail so."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,13 +101,16 @@ class Caller:
 
     def _wait_after(self, failure: Failure, outcome: CallOutcome) -> float | None:
         """Seconds until the next attempt; None: there is none. Ends the run when the failure is not this call's own."""
-        if outcome.spared < SPARED and self.limiter.spares(failure):
-            outcome.spared += 1
-            if outcome.spared >= OFTEN:
+        if self.limiter.spares(failure):
+            outcome.refusals += 1
+            if outcome.refusals == 1:
+                outcome.refused_at = self.clock()
+            if outcome.refusals >= OFTEN and self.limiter.served_since(outcome.refused_at):
                 self.limiter.overloaded |= is_silent_503(failure)
                 places = self.limiter.concurrency if outcome.places is None else outcome.places
                 outcome.places = max(1, min(places - 1, self.limiter.in_flight))
-        wait = self.policy.wait(failure, max(1, outcome.attempts - outcome.hedges - outcome.spared), self.rng)
+        spared = min(outcome.refusals, SPARED)
+        wait = self.policy.wait(failure, outcome.attempts - outcome.hedges, self.rng, spared)
         if self.abort is None:  # outside of a run there is none to end: a call to a target that is down is over
             return None if self.limiter.verdict("") else wait
         reason = self.abort.failure(failure, final=wait is None) or self.limiter.verdict(self.abort.subject)

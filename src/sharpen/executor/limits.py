@@ -87,6 +87,8 @@ class Limiter:
         self._starts = 0
         self._answers = self._answers_known = 0
         self._answered_at = -math.inf  # or later: when it was seen
+        self._refusing = False  # a call was refused, or may have been
+        self._served_from = -math.inf  # since then: the latest start of a call that was answered
         self._update()
 
     def state(self) -> LimiterState:
@@ -160,7 +162,10 @@ class Limiter:
         Neither a response nor a failure: it was cancelled, and proves nothing.
         """
         self.in_flight -= 1
-        self._answers += response is not None
+        if response is not None:
+            self._answers += 1
+            if self._refusing:
+                self._served_from = max(self._served_from, self._clock() - took)
         if response is not None and self._free and response.hints is None:
             if self.breaker.failures:
                 self.breaker.answered()
@@ -199,10 +204,14 @@ class Limiter:
         """Whether a call that has just failed so was refused by a server that serves others: it only came too soon."""
         if not is_refusal(failure) and not is_silent_503(failure):
             return False
-        now = self._clock()
+        now, self._refusing = self._clock(), True
         if self._answers != self._answers_known:
             self._answers_known, self._answered_at = self._answers, now
         return self.in_flight > 0 or now - self._answered_at < ANSWERED_S
+
+    def served_since(self, moment: float) -> bool:
+        """Whether a call that started later than that, by the limiter's clock, was answered: the server is not down."""
+        return self._served_from > moment
 
     def verdict(self, subject: str) -> str | None:
         """Why ``subject`` is given up; None while there is hope: it may just be busy with what is under way."""

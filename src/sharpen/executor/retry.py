@@ -25,9 +25,12 @@ class RetryPolicy:
     cap_s: float = 30.0
     max_retry_after_s: float = 300.0
 
-    def wait(self, failure: Failure, attempt: int, rng: random.Random) -> float | None:
-        """Seconds to wait before the next attempt after failed attempt number ``attempt`` (from 1); None: give up."""
-        if not failure.retryable or attempt > self.max_retries:
+    def wait(self, failure: Failure, attempt: int, rng: random.Random, spared: int = 0) -> float | None:
+        """Seconds to wait before the next attempt after failed attempt number ``attempt`` (from 1); None: give up.
+
+        ``spared``: so many of the attempts used up no retry. With ``max_retries`` of 0 there is none to be spared.
+        """
+        if not failure.retryable or max(1, attempt - spared) > self.max_retries:
             return None
         asked = failure.retry_after_s or 0.0
         if asked > self.max_retry_after_s:
