@@ -41,8 +41,8 @@ def test_the_moments_of_accepted_calls_tell_what_a_bucket_is_filled_with(rate: f
     if pace.full:  # about as large as its rate: nobody can tell it from a window yet
         assert limit <= capacity
         return
-    if refused_pace > 4 * rate:  # the very first call came much too soon, there is nothing to learn from
-        return
+    if refused_pace > 4 * rate or len(pace._starts) <= capacity + 1:
+        return  # the very first gap was much too short, there is nothing to learn from
     assert limit <= 1.1 * rate + 1
     assert limit >= 0.4 * min(rate, refused_pace)
 
