@@ -243,6 +243,17 @@ def test_what_cannot_be_written_is_refused_before_anything_is_looked_up(cli: Cli
     assert "expected a name that ends in .html, .json, .md\n" in cli(*command, "-o", "c.pdf").err
 
 
+def test_a_version_without_its_workflow_is_asked_for_it(cli: Cli) -> None:
+    cli.plan(cases=3, target=right_model())
+    only = run(cli)
+    assert "'routing@1.0.0' is no run: the store holds no version yet" in cli("compare", only, "routing@1.0.0").err
+    cli.write("prompt.md", "Which queue? {{ message }}")
+    for workflow in ("routing", "other"):
+        assert cli("versions", "create", "prompt.md", "--workflow", workflow).code == 0
+    asked = cli("compare", only, "@1.0.0").err
+    assert asked == "error: '@1.0.0': whose? the store holds versions of other, routing; expected WORKFLOW@1.0.0\n"
+
+
 @pytest.mark.parametrize("names", [("nothing", "nothing"), ("@latest", "@latest"), ("other@1.0.0", "other@1.0.0")])
 def test_what_is_not_there_is_named(cli: Cli, names: tuple[str, str]) -> None:
     cli.plan(cases=3, target=right_model())

@@ -21,7 +21,7 @@ from sharpen.versions.by_content import VersionsByContent
 from sharpen.versions.comparison import diff_prompts
 from sharpen.versions.models import PromptVersion
 from sharpen.wiring.stored_plans import manifest_of
-from sharpen.wiring.stores import version_manager, version_names
+from sharpen.wiring.stores import NO_VERSION, version_manager, version_names
 
 IDS_KEPT = 20
 """So many ids are named of cases that cannot be paired."""
@@ -296,6 +296,13 @@ def _version_named(side: str, store: Store) -> PromptVersion | None:
     name, at, reference = side.rpartition("@")
     if not at:
         return None
+    known = version_manager(store).workflows()
+    if not known:
+        raise UserError(f"{side!r} is no run: {NO_VERSION}")
+    if not name and len(known) > 1:
+        raise UserError(
+            f"{side!r}: whose? the store holds versions of {', '.join(known)}; expected WORKFLOW@{reference}"
+        )
     workflow, (reference,) = version_names(store, [name, reference] if name else [reference], (None,), None)
     return version_manager(store).get(workflow, reference)
 
