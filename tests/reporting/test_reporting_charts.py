@@ -29,3 +29,10 @@ def test_names_of_neighbours_on_the_front_do_not_cover_each_other():
 def test_a_front_of_one_and_of_none_is_drawn_too():
     assert "polyline" not in charts.front([("c01", 0.9, 0.0, True)], (0.0, 0.0))
     assert "on the front nobody" in charts.front([("c01", 0.9, 9.0, False)], (0.0, 0.0))
+
+
+def test_the_widest_figure_beside_the_axis_has_room():
+    drawn = charts.trend("Cost", [1e-4, 1e-4], [], [], text=lambda value: f"${value:.6f}")
+    places = {label: float(x) for x, label in re.findall(r'<text class="tick" x="([\d.]+)"[^>]*>([^<]+)</text>', drawn)}
+    assert places["$0.000050"] >= len("$0.000050") * 6.5  # it ends there, in letters of 11.5 px
+    assert places["oldest"] > places["$0.000050"]

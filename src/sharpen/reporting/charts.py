@@ -18,6 +18,7 @@ from sharpen.reporting.text import for_page
 WIDTH = 400
 LABEL = 84  # room for a series' name
 RIGHT = 54  # room for a value
+TICK = 7  # a character beside an axis
 
 
 Role = Literal["base", "next"]
@@ -266,19 +267,19 @@ def trend(
     ``changes``: (place, for the better); ``levels``: (first place, end, mean). ``top`` is the highest value there can
     be; None: the highest there is. The axis begins at 0.
     """
-    low, high, left = 142.0, 14.0, 46
     known = [value for value in values if value is not None]
     most = top or max(known, default=0.0) or 1.0
+    labels = {share: text(share * most).replace(".0%", "%") if share else "0" for share in (0, 0.5, 1)}
+    low, high, left = 142.0, 14.0, max(46, 8 + TICK * max(map(len, labels.values())))
     scale = _Scale(-0.5, max(len(values), 2) - 0.5, left, WIDTH - 8)
 
     def up(value: float) -> float:
         return round(low - min(1.0, value / most) * (low - high), 1)
 
     parts = []
-    for share in (0, 0.5, 1):
+    for share, label in labels.items():
         y = up(share * most)
         parts.append(f'<line class="track" x1="{left}" x2="{WIDTH - 8}" y1="{y}" y2="{y}"/>')
-        label = text(share * most).replace(".0%", "%") if share else "0"
         parts.append(_text(left - 6, y + 4, label, "tick", "end"))
     for place, better in changes:
         x = scale(place - 0.5)
