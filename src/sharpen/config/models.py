@@ -145,7 +145,10 @@ class ExecutionConfig(PlanPart):
     concurrency: Int = Field(default=16, ge=1, le=4096, description="Calls in flight at once.")
     timeout_s: Float = Field(default=60.0, gt=0, description="Deadline of one attempt, in seconds.")
     max_retries: Int = Field(
-        default=3, ge=0, le=100, description="Further attempts after a failure that may pass (timeout, 429, 5xx)."
+        default=3,
+        ge=0,
+        le=100,
+        description="Further attempts after a failure that may pass (timeout, 5xx; 429 from its ninth time on: see limits).",
     )
     repeats: Int = Field(default=1, ge=1, le=1000, description="How often each case is run.")
     rate_limit: RateLimit = Field(default=RateLimit(), description="What the provider allows.")
