@@ -197,6 +197,13 @@ def test_of_too_many_failures_a_sample_is_looked_at(monkeypatch: pytest.MonkeyPa
         assert item.rate > 320 / 640 > item.rate_outside
 
 
+def test_of_a_large_run_that_did_not_finish_no_passing_cases_are_told() -> None:
+    cut_off = run_of(mixed(64), logged=True).model_copy(update={"status": RunStatus.BUDGET_EXHAUSTED})
+    found = patterns_of_run(cut_off, cases_of(64))
+    assert found is not None
+    assert found.basis == "all 32 failing cases"
+
+
 def test_repeats_of_a_case_count_as_one() -> None:
     def said(k: int, repeat: int) -> str:
         return "no" if repeat == 0 or (k < 10 and repeat == 1) else QUEUES[k % 2]

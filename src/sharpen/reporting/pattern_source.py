@@ -58,10 +58,11 @@ def _of_log(result: RunExecutionResult, tasks: ResultLog, cases: Collection[Case
     statistics, failures = result.statistics, drawn.number
     ran = statistics.completed_tasks if not repeated(tasks) else max(failures, len(cases))
     looked_at = "all" if failures <= FAILURES else f"a random {FAILURES:,} of"
+    beside = f" beside {len(passing):,} passing ones, drawn at random" if passing else ""
     return find_patterns(
         _labelled(outcomes, cases),
         outcomes,
-        basis=f"{looked_at} {failures:,} failing cases beside {len(passing):,} passing ones, drawn at random",
+        basis=f"{looked_at} {failures:,} failing cases{beside}",
         totals=(ran, failures),
     )
 
