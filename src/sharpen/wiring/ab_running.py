@@ -61,7 +61,7 @@ def ab_plan(
     fingerprint = fingerprint_of(found, options)
     earlier = next(iter(store.ab_tests.unfinished(fingerprint)), None)
     if earlier is not None and watchers.on_takeover:
-        watchers.on_takeover(f"going on with A/B test {earlier.id}, which was cut off")
+        watchers.on_takeover(f"A/B test {earlier.id} asks the same and has not ended: going on with it")
     record = earlier or new_record(found, options, fingerprint)
     return run(_run(record, found, options, store, watchers))
 
