@@ -63,7 +63,9 @@ class Glance(MemoryLedger):
 def glance(file: Path) -> Iterator[Glance | None]:
     """None for what only opening the store can tell more of: it is of another schema, locked, or no store at all."""
     try:
-        connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", _PATIENCE_S, isolation_level=None, uri=True)
+        connection = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode=rw", timeout=_PATIENCE_S, isolation_level=None, uri=True
+        )
     except sqlite3.Error:
         yield None
         return
