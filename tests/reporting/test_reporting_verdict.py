@@ -64,6 +64,10 @@ def test_every_end_of_an_optimization_has_its_own_words() -> None:
     assert of_optimization(nothing_to_do()).headline == "Nothing to optimize"
     stopped = of_optimization(make_outcome(**LOST, candidates=(), baseline_run=_interrupted()))
     assert (stopped.label, stopped.headline) == ("Unfinished", "The baseline did not finish")
+    assert stopped.detail.startswith("So far, ")
+    empty = make_report(make_run([make_task("case-1", TaskStatus.CANCELLED)], status=RunStatus.CANCELLED))
+    at_once = of_optimization(make_outcome(**LOST, candidates=(), baseline_run=_interrupted(), baseline=empty))
+    assert at_once.detail == "No test ran."
     unmeasured = of_optimization(make_outcome(**LOST, candidates=()))
     assert (unmeasured.headline, unmeasured.detail[:26]) == ("No improvement found", "No candidate was measured.")
 

@@ -128,7 +128,8 @@ def of_optimization(outcome: OptimizationOutcome) -> VerdictText:
     if outcome.result is not None and outcome.result.accepted:  # basis "static": nothing was called to prove it
         return VerdictText("neutral", "Unmeasured", "Rewritten, not measured", f"{passing} with the baseline.", notes)
     if outcome.baseline_run.status is not RunStatus.COMPLETED and not outcome.candidates:
-        return VerdictText("warn", "Unfinished", "The baseline did not finish", f"So far, {passing}.", notes)
+        so_far = f"So far, {passing}." if baseline.ran_tests else "No test ran."
+        return VerdictText("warn", "Unfinished", "The baseline did not finish", so_far, notes)
     if not outcome.decision.should_optimize:
         return VerdictText("good", "Rules hold", "Nothing to optimize", f"{passing}, and every rule holds.", notes)
     evaluated = sum(candidate.dev is not None for candidate in outcome.candidates)
