@@ -1,5 +1,6 @@
 import asyncio
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -281,3 +282,29 @@ def test_a_broken_cache_costs_no_answer() -> None:
 
     outcome, _ = call(scripted(default="ok"), memory=CallMemory(Torn(), KEYS))
     assert outcome.response is not None
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(ErrorKind.RATE_LIMIT, "too large", 429, retryable=True),
+        Failure(ErrorKind.SERVER, "no", 503, retryable=True),
+    ],
+    ids=["429", "503"],
+)
+def test_a_call_that_is_refused_though_nothing_else_is_asked_gets_its_retries_and_no_more(failure: Failure) -> None:
+    """The last one of a run that is refused for what it asks must not be asked a dozen times."""
+
+    async def answer(request: TargetRequest) -> TargetResponse:
+        await asyncio.sleep(0.01)
+        if request.case_id == "too large":
+            raise TargetError(failure)
+        return TargetResponse("ok")
+
+    async def main() -> list[CallOutcome]:
+        limiter = Limiter(RateLimit(), 16, now)
+        calls = caller(Spy(answer), limiter=limiter)
+        requests = [replace(REQUEST, case_id=name) for name in ["a", "b", "too large", "c"]]
+        return await asyncio.gather(*(calls.call(request) for request in requests))
+
+    assert [outcome.attempts for outcome in run_virtual(main())] == [1, 1, RetryPolicy().max_retries + 1, 1]

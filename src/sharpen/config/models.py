@@ -148,7 +148,7 @@ class ExecutionConfig(PlanPart):
         default=3,
         ge=0,
         le=100,
-        description="Further attempts after a failure that may pass (timeout, 5xx; 429 only after eight of them).",
+        description="Further attempts after a failure that may pass (timeout, 5xx, 429). Limits get up to eight more.",
     )
     repeats: Int = Field(default=1, ge=1, le=1000, description="How often each case is run.")
     rate_limit: RateLimit = Field(default=RateLimit(), description="What the provider allows.")

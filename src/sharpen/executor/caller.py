@@ -28,7 +28,7 @@ from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse,
 _NOTHING = Usage()
 
 SPARED = 8
-"""So many refusals of a call use up no retry where others are answered: alone it takes more than three to wait out a
+"""So many refusals of a call use up no retry where the limit is to blame: alone it takes more than three to wait out a
 silent window of a minute. No more, for a server may refuse one call for its size, whatever it is asked besides."""
 
 OFTEN = 5
@@ -76,44 +76,52 @@ class Caller:
     async def _work(self, request: TargetRequest) -> CallOutcome:
         """Attempts until one succeeds or no more may be made."""
         outcome = CallOutcome()
-        while True:
-            failure = await self._attempt(request, outcome)
-            if failure is None:
-                outcome.failure = None
-                if self.abort:
-                    self.abort.success()
-                return outcome
-            outcome.failure = failure
-            if outcome.stopped:
-                return outcome
-            wait = self._wait_after(failure, outcome)
-            if self.observer:
-                self.observer.attempt_failed(request.case_id, failure.kind, None if self.stop.requested else wait)
-            failed = _failed(failure, outcome.execution_time)
-            if wait is None:
-                outcome.failed_attempts.append(failed)
-                return outcome
-            slept_at = self.clock()
-            await self.stop.sleep(wait)
-            slept = self.clock() - slept_at
-            outcome.wait_time += slept
-            outcome.failed_attempts.append(failed.model_copy(update={"wait": slept}))
+        try:
+            while True:
+                failure = await self._attempt(request, outcome)
+                if failure is None:
+                    outcome.failure = None
+                    if self.abort:
+                        self.abort.success()
+                    return outcome
+                outcome.failure = failure
+                if outcome.stopped:
+                    return outcome
+                wait = self._wait_after(failure, outcome)
+                if self.observer:
+                    self.observer.attempt_failed(request.case_id, failure.kind, None if self.stop.requested else wait)
+                failed = _failed(failure, outcome.execution_time)
+                if wait is None:
+                    outcome.failed_attempts.append(failed)
+                    return outcome
+                slept_at = self.clock()
+                await self.stop.sleep(wait)
+                slept = self.clock() - slept_at
+                outcome.wait_time += slept
+                outcome.failed_attempts.append(failed.model_copy(update={"wait": slept}))
+        finally:
+            if outcome.refusals:
+                self.limiter.refused_call_over(answered=outcome.response is not None)
 
     def _wait_after(self, failure: Failure, outcome: CallOutcome) -> float | None:
         """Seconds until the next attempt; None: there is none. Ends the run when the failure is not this call's own."""
-        if self.limiter.spares(failure):
+        limiter = self.limiter
+        if limiter.spares(failure):
             outcome.refusals += 1
             if outcome.refusals == 1:
                 outcome.refused_at = self.clock()
-            if outcome.refusals >= OFTEN and self.limiter.served_since(outcome.refused_at):
-                self.limiter.overloaded |= is_silent_503(failure)
-                places = self.limiter.concurrency if outcome.places is None else outcome.places
-                outcome.places = max(1, min(places - 1, self.limiter.in_flight))
-        spared = min(outcome.refusals, SPARED)
-        wait = self.policy.wait(failure, outcome.attempts - outcome.hedges, self.rng, spared)
+                limiter.refused_calls += 1
+            if outcome.refusals >= OFTEN and limiter.served_since(outcome.refused_at):
+                limiter.overloaded |= is_silent_503(failure)
+                places = limiter.concurrency if outcome.places is None else outcome.places
+                outcome.places = max(1, min(places - 1, limiter.in_flight))
+        attempt = outcome.attempts - outcome.hedges
+        wait = self.policy.wait(failure, attempt, self.rng)
+        if wait is None and outcome.refusals and limiter.is_to_blame(outcome.refused_at):
+            wait = self.policy.wait(failure, attempt, self.rng, min(outcome.refusals, SPARED))
         if self.abort is None:  # outside of a run there is none to end: a call to a target that is down is over
-            return None if self.limiter.verdict("") else wait
-        reason = self.abort.failure(failure, final=wait is None) or self.limiter.verdict(self.abort.subject)
+            return None if limiter.verdict("") else wait
+        reason = self.abort.failure(failure, final=wait is None) or limiter.verdict(self.abort.subject)
         if failure.retryable and (failure.retry_after_s or 0.0) > self.policy.max_retry_after_s:
             asked, most = failure.retry_after_s, self.policy.max_retry_after_s
             reason = f"{self.abort.subject} asks to wait {asked:.0f} s, longer than {most:g} s: {failure.message}"

@@ -32,6 +32,12 @@ MAX_HOLD_S = 300.0
 ANSWERED_S = 300.0
 """Who answered a call within so many seconds before a refusal will answer the refused one, too."""
 
+MANY = 30
+"""Who answered so many calls and then refuses whatever comes has a limit. Of fewer, it may be what the call asks."""
+
+SEVERAL = 3
+"""So many calls that were refused and not answered yet are refused for a limit, and not each for what it asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class LimiterState:
@@ -87,6 +93,9 @@ class Limiter:
         self._starts = 0
         self._answers = self._answers_known = 0
         self._answered_at = -math.inf  # or later: when it was seen
+        self.refused_calls = 0
+        """Calls that were refused while others were served, and are not over."""
+        self._relented_at = -math.inf
         self._refusing = False  # a call was refused, or may have been
         self._served_from = -math.inf  # since then: the latest start of a call that was answered
         self._update()
@@ -208,6 +217,22 @@ class Limiter:
         if self._answers != self._answers_known:
             self._answers_known, self._answered_at = self._answers, now
         return self.in_flight > 0 or now - self._answered_at < ANSWERED_S
+
+    def is_to_blame(self, refused_at: float) -> bool:
+        """Whether a call refused since then is worth more than its retries, for it is not refused for what it asks.
+
+        Others are under way that may take its place, several wait after a refusal, calls that had been refused were
+        answered lately, or of many that were answered none came later.
+        """
+        if self.in_flight or self.refused_calls >= SEVERAL or self._clock() - self._relented_at < ANSWERED_S:
+            return True
+        return self._answers >= MANY and not self.served_since(refused_at)
+
+    def refused_call_over(self, answered: bool) -> None:
+        """One of ``refused_calls`` is."""
+        self.refused_calls -= 1
+        if answered:
+            self._relented_at = self._clock()
 
     def served_since(self, moment: float) -> bool:
         """Whether a call that started later than that, by the limiter's clock, was answered: the server is not down."""
