@@ -5,6 +5,7 @@ Everything concrete comes in through a ``Workbench``, which ``wiring`` builds.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from sharpen.config.models import Case, RunManifest
 from sharpen.config.prompts import PromptTemplate
+from sharpen.config.rules import PlanRules
 from sharpen.config.targets import LocalTarget
 from sharpen.errors import ErrorKind, RunAborted
 from sharpen.executor.models import RunExecutionResult, RunStatus
@@ -20,6 +22,7 @@ from sharpen.optimizer.analysis.analyzer import LintContext
 from sharpen.optimizer.engine import SearchOutcome
 from sharpen.optimizer.error_patterns import ErrorPatterns, learning_patterns, strategies_for
 from sharpen.optimizer.looks import joined
+from sharpen.optimizer.measures import broken_limits
 from sharpen.optimizer.models import (
     Decision,
     OptimizationConfig,
@@ -28,6 +31,7 @@ from sharpen.optimizer.models import (
     Prompt,
     PromptAnalysis,
     TestExecutionReport,
+    Verification,
 )
 from sharpen.optimizer.optimizer_service import OptimizerService, analyze_prompt
 from sharpen.optimizer.outcomes import outcomes_of
@@ -228,12 +232,21 @@ async def _improve(
     run_ids = (story.result.run_id, *(run.run_id for run in holdout_runs))
     with bench.keeping():
         version = _keep(bench, result, search, run_ids, provenance_of(manifest))
+    if result.accepted and search.verification and (broken := still_broken(search.verification, manifest.rules)):
+        found["notes"] += (f"better, and yet the held-out cases break the plan's {', '.join(sorted(broken))}",)
     return found | {
         "result": result,
         "verification": search.verification,
         "holdout_run": joined(holdout_runs),
         "version" if result.accepted else "draft": version.version,
     }
+
+
+def still_broken(proof: Verification, rules: PlanRules) -> set[str]:
+    """Names of the rules that an accepted version breaks on its held-out cases."""
+    # held against an earlier version, what was proved better than the plan's prompt is good enough
+    historical = rules.no_worse_than is not None
+    return broken_limits(proof.candidate, dataclasses.replace(rules, min_success_rate=0.0) if historical else rules)
 
 
 def _labelled(cases: Sequence[Case], groups: Mapping[str, str]) -> list[LabelledCase]:

@@ -36,6 +36,13 @@ def test_a_real_improvement_is_proved_and_becomes_a_version(cli: Cli) -> None:
     assert all(change["rule_id"] and change["reason"] for change in winner["changes"])
 
 
+def test_a_better_prompt_that_breaks_a_rule_is_kept_and_says_which(cli: Cli) -> None:
+    cli.plan(rules={"max_tokens_per_request": 1})
+    code, found = optimize(cli)
+    assert (code, found["version"]) == (1, "2.0.0")
+    assert "better, and yet the held-out cases break the plan's max_tokens_per_request" in found["notes"]
+
+
 def test_people_see_the_evidence_and_what_to_do_with_it(cli: Cli) -> None:
     cli.plan()
     done = cli("optimize", "plan.yaml", "-o", "report.html")

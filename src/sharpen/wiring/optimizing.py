@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 
@@ -13,10 +12,9 @@ from sharpen.executor.loop import run
 from sharpen.executor.ports import CallTracer, RunObserver
 from sharpen.optimizer.engines.registry import engine_for
 from sharpen.optimizer.forecast import SearchForecast
-from sharpen.optimizer.measures import broken_limits
 from sharpen.optimizer.models import OptimizationOutcome
 from sharpen.optimizer.ports import SearchObserver
-from sharpen.pipeline import optimize
+from sharpen.pipeline import optimize, still_broken
 from sharpen.storage.records import SearchRecord
 from sharpen.storage.store import Store
 from sharpen.wiring.forecasting import refuse_hopeless
@@ -136,10 +134,7 @@ def optimize_exit_code(outcome: OptimizationOutcome, manifest: RunManifest) -> i
     Live is the new version (judged by its held-out cases) when there is one, the plan's prompt otherwise.
     """
     if outcome.version is not None and outcome.verification is not None:
-        # held against an earlier version, what was proved better than the plan's prompt is good enough
-        historical = manifest.rules.no_worse_than is not None
-        rules = dataclasses.replace(manifest.rules, min_success_rate=0.0) if historical else manifest.rules
-        return 1 if broken_limits(outcome.verification.candidate, rules) else 0
+        return 1 if still_broken(outcome.verification, manifest.rules) else 0
     if outcome.stop_reason is not None:
         return 3
     return 1 if breaks_measured_rules(outcome.decision) else 0
