@@ -168,3 +168,25 @@ def test_accepts(entry, answer, accepted):
     contract = derive_contract(assertions(entry))
     assert contract is not None
     assert contract.accepts(answer) is accepted
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "said"),
+    [
+        (
+            {"queue": "{{ expected }}", "n": 1},
+            THREE,
+            'with the keys "queue" (one of: billing, shipping, technical), "n" (integer).',
+        ),
+        (
+            "{{ expected }}",
+            [{"a": "x y z", "b": True}, {"a": "u", "b": None, "c": 1}],
+            'with the keys "a" (string), "b" (boolean or null).',
+        ),
+        ("{{ expected }}", [["a"], ["b", "c"]], "valid JSON only."),
+    ],
+)
+def test_outputs_that_must_be_equal_to_json_have_its_keys(value, expected, said):
+    contract = derive_contract(assertions({"type": "equals", "value": value}), cases(expected))
+    assert (contract.kind, contract.exact) == ("json", True)
+    assert contract.sentence().endswith(said)

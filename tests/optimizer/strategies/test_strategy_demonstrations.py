@@ -1,7 +1,9 @@
 import random
 
 import pytest
+from pydantic import TypeAdapter
 
+from sharpen.config.assertions import AssertionConfig
 from sharpen.optimizer.models import Prompt, PromptAnalysis
 from sharpen.optimizer.ports import CaseOutcome, LabelledCase
 from sharpen.optimizer.strategies.base import StrategyContext
@@ -86,6 +88,24 @@ async def test_structured_answers_are_shown_as_json():
     cases = [LabelledCase(f"t{k}", {"message": str(k)}, {"n": k}) for k in range(4)]
     found = await Demonstrations().propose(context(prompt("{{ message }}"), cases, api="completions"))
     assert '{"n": 1}' in render(found[0].prompt.text, {"message": "x"})
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"item": "{{ expected }}"}, '{"item": "cup"}'),
+        ("Item: {{ expected }}", "Item: cup"),
+        ("{{ expected }} for {{ message }}", "cup for 1"),
+        ("{{ nobody }}", "cup"),  # its own run says what is wrong with it
+    ],
+)
+async def test_the_answer_that_is_shown_is_the_one_that_passes(value, shown):
+    entries = TypeAdapter(tuple[AssertionConfig, ...]).validate_python([{"type": "equals", "value": value}])
+    cases = [LabelledCase(f"t{k}", {"message": str(k)}, "cup") for k in range(4)]
+    found = await Demonstrations().propose(
+        context(prompt("{{ message }}"), cases, api="completions", assertions=entries)
+    )
+    assert f"1\nAnswer: {shown}\n" in render(found[0].prompt.text, {"message": "x"})
 
 
 @pytest.mark.parametrize("given", [prompt("No question here."), prompt("sys {{ message }}", "no question")])

@@ -18,16 +18,16 @@ from sharpen.config.assertions import (
     RegexAssertion,
     TextAssertion,
 )
-from sharpen.config.models import Case
 from sharpen.errors import TemplateError
+from sharpen.optimizer.analysis.accepted_answers import AnyCase, value_for, variables_of_case
 from sharpen.optimizer.analysis.output_contract import Key, OutputContract, is_number, listing
-from sharpen.optimizer.ports import LabelledCase
 from sharpen.templating import render
-
-AnyCase = Case | LabelledCase
 
 MAX_LABELS = 20
 MAX_LABEL_WORDS = 5
+JSON_TYPES = {
+    str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object", type(None): "null"
+}  # fmt: skip
 UNSEEN_RATE = 0.25
 """A set of answers counts as closed when the chance that the next case brings a new one is at most this.
 
@@ -49,11 +49,6 @@ def derive_contract(assertions: Sequence[AssertionPart], cases: Sequence[AnyCase
     if not found:
         return OutputContract("text", exact=False, extras=extras) if extras else None
     return replace(found[0], extras=extras)
-
-
-def variables_of_case(case: AnyCase) -> Mapping[str, Any]:
-    """The inputs of a case, whichever of the two models it is."""
-    return case.vars if isinstance(case, Case) else case.variables
 
 
 def closed_set(answers: Sequence[str]) -> tuple[str, ...]:
@@ -90,6 +85,8 @@ def _from_text(assertion: TextAssertion | LevenshteinAssertion, cases: Sequence[
     template = str(assertion.value)
     if "{{" not in template:
         return None
+    if found := _from_structures([value_for(assertion.value, case) for case in cases], assertion.transform):
+        return found
     exact = assertion.name in ("equals", "iequals", "levenshtein")
     exact = exact and not {"first-word", "last-word", "extract-json", "extract-number"} & set(assertion.transform)
     answers = [text for case in cases if (text := _value(template, case)) is not None]
@@ -103,6 +100,25 @@ def _from_text(assertion: TextAssertion | LevenshteinAssertion, cases: Sequence[
         return OutputContract("number", exact=exact, name=name)
     shape = _shape(answers, cases, exact)
     return OutputContract("text", exact=exact, shape=shape, name=name) if shape else None
+
+
+def _from_structures(values: Sequence[Any], transform: Sequence[str]) -> OutputContract | None:
+    """What mappings or lists that outputs must be equal to, read as JSON, have in common; None for anything else."""
+    known = [value for value in values if value is not None]
+    exact = "extract-json" not in transform
+    if not known or not all(isinstance(value, dict | list | tuple) for value in known):
+        return None
+    mappings = [value for value in known if isinstance(value, dict)]
+    names = mappings[0] if len(mappings) == len(known) else ()
+    shared = [str(name) for name in names if all(name in value for value in mappings)]
+    return OutputContract("json", keys=tuple(_key_of(name, mappings) for name in shared), exact=exact)
+
+
+def _key_of(name: str, mappings: Sequence[Mapping[str, Any]]) -> Key:
+    values = [value[name] for value in mappings]
+    kinds = sorted({JSON_TYPES[type(value)] for value in values if type(value) in JSON_TYPES})
+    choices = closed_set(values) if kinds == ["string"] else ()
+    return Key(name, " or ".join(kinds), choices)
 
 
 def _shape(answers: Sequence[str], cases: Sequence[AnyCase], exact: bool) -> str:

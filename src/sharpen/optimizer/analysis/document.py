@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from sharpen.optimizer.analysis.accepted_answers import variables_of_case
 from sharpen.optimizer.analysis.context import LintContext
-from sharpen.optimizer.analysis.contract_derivation import derive_contract, variables_of_case
+from sharpen.optimizer.analysis.contract_derivation import derive_contract
 from sharpen.optimizer.analysis.examples import (
     ShownAnswer,
     cue_name,

@@ -16,6 +16,7 @@ from typing import Any
 
 from sharpen.config.prompts import PromptMessage
 from sharpen.errors import TemplateError
+from sharpen.optimizer.analysis.accepted_answers import answer_of
 from sharpen.optimizer.models import Change
 from sharpen.optimizer.strategies.base import Candidate, Strategy, StrategyContext
 from sharpen.templating import escape, render
@@ -91,11 +92,13 @@ def split_question(content: str) -> tuple[str, str]:
 
 
 def _pool(context: StrategyContext) -> list[Demonstration]:
-    """Train cases with an answer: the expected one, else an output that passed."""
-    pool = []
+    """Train cases with an answer: what the assertions accept, else the expected one, else an output that passed."""
+    pool, accepted = [], answer_of(context.assertions)
     for case in context.train:
         outcome = context.train_outcomes.get(case.case_id)
-        if case.expected is not None:
+        if (found := accepted(case)) is not None:
+            answer = found
+        elif case.expected is not None:
             answer = case.expected if isinstance(case.expected, str) else json.dumps(case.expected, ensure_ascii=False)
         elif outcome is not None and outcome.passed and outcome.output:
             answer = outcome.output.strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sharpen.optimizer.analysis.contract_derivation import variables_of_case
+from sharpen.optimizer.analysis.accepted_answers import variables_of_case
 from sharpen.optimizer.analysis.document import Document
 from sharpen.optimizer.analysis.rules.base import Finding, Rule
 from sharpen.optimizer.models import Severity
