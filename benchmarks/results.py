@@ -25,7 +25,7 @@ from common import LOADED, environment
 HERE = Path(__file__).parent
 DATA = HERE / "results.json"
 PAGE = HERE / "RESULTS.md"
-GUIDES = (HERE.parent / "docs" / "performance.md", HERE.parent / "docs" / "store.md", HERE.parent / "docs" / "proof.md")
+GUIDES = tuple(HERE.parent / "docs" / name for name in ("performance.md", "store.md", "proof.md", "search.md"))
 
 SECTIONS = {
     "throughput": "Throughput: a server that answers at once",
@@ -39,14 +39,15 @@ SECTIONS = {
     "soak": "Soak: mixed faults for a long time",
     "store_scale": "The store: ten million results",
     "proof": "The proof: false claims, and what it takes to prove a gain",
+    "live": "Live: careless prompts made better on the embedded model",
 }
 """Name of the module that measured it (``measure``, ``render``) → heading."""
 
 INTRO = """# Benchmark results
 
-Written by `make bench`, `make bench-peers`, `make bench-proof` and `make soak` from `results.json`; the scripts beside
-this page say exactly what is timed. Ratios are what counts: each is taken against a floor or a peer in the same run on
-the same machine. Absolute numbers say as much about the machine.
+Written by `make bench`, `make bench-live`, `make bench-peers`, `make bench-proof` and `make soak` from `results.json`;
+the scripts beside this page say exactly what is timed. Ratios are what counts: each is taken against a floor or a peer
+in the same run on the same machine. Absolute numbers say as much about the machine.
 """
 
 
