@@ -184,6 +184,7 @@ def test_accepts(entry, answer, accepted):
             'with the keys "a" (string), "b" (boolean or null).',
         ),
         ("{{ expected }}", [["a"], ["b", "c"]], "valid JSON only."),
+        ("{{ expected }}", [{1: "a", "b": "c"}], 'with the key "b" (string).'),
     ],
 )
 def test_outputs_that_must_be_equal_to_json_have_its_keys(value, expected, said):

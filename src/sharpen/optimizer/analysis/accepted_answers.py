@@ -20,18 +20,22 @@ def variables_of_case(case: AnyCase) -> Mapping[str, Any]:
     return case.vars if isinstance(case, Case) else case.variables
 
 
-def value_for(value: Any, case: AnyCase) -> Any:
-    """The ``value`` of an assertion as it is for ``case``: a text, or JSON as mapping or list.
+def value_of(value: Any) -> Callable[[AnyCase], Any]:
+    """From a case to the ``value`` of an assertion as it is for that case: a text, or JSON as mapping or list.
 
-    None: it is the same for every case, or cannot be known (no expected answer, a variable that the case lacks).
+    It is None when it is the same for every case, or cannot be known (no expected answer, a variable is missing).
     """
-    render = compile_value(value)
-    if render is None or (case.expected is None and "expected" in str(value)):
-        return None
-    try:
-        return render({**variables_of_case(case), "expected": case.expected})
-    except TemplateError:  # its own run says so
-        return None
+    render, expects = compile_value(value), "expected" in str(value)
+
+    def found(case: AnyCase) -> Any:
+        if render is None or (expects and case.expected is None):
+            return None
+        try:
+            return render({**variables_of_case(case), "expected": case.expected})
+        except TemplateError:  # its own run says so
+            return None
+
+    return found
 
 
 def answer_of(assertions: Sequence[AssertionPart]) -> Callable[[AnyCase], str | None]:
@@ -44,10 +48,10 @@ def answer_of(assertions: Sequence[AssertionPart]) -> Callable[[AnyCase], str | 
         for each in assertions
         if isinstance(each, TextAssertion) and each.name in ("equals", "iequals") and each.weight and not each.negated
     ]
-    value = whole[0].value if len(whole) == 1 else None
+    value = value_of(whole[0].value if len(whole) == 1 else None)
 
     def answer(case: AnyCase) -> str | None:
-        found = value_for(value, case)
+        found = value(case)
         if isinstance(found, dict | list | tuple):
             return json.dumps(found, ensure_ascii=False, default=str)
         return None if found is None else str(found)

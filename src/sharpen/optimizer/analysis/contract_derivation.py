@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from sharpen.config.assertions import (
     TextAssertion,
 )
 from sharpen.errors import TemplateError
-from sharpen.optimizer.analysis.accepted_answers import AnyCase, value_for, variables_of_case
+from sharpen.optimizer.analysis.accepted_answers import AnyCase, value_of, variables_of_case
 from sharpen.optimizer.analysis.output_contract import Key, OutputContract, is_number, listing
 from sharpen.templating import render
 
@@ -85,7 +85,8 @@ def _from_text(assertion: TextAssertion | LevenshteinAssertion, cases: Sequence[
     template = str(assertion.value)
     if "{{" not in template:
         return None
-    if found := _from_structures([value_for(assertion.value, case) for case in cases], assertion.transform):
+    structures = map(value_of(assertion.value), cases) if assertion.name == "equals" else ()
+    if found := _from_structures(structures, assertion.transform):
         return found
     exact = assertion.name in ("equals", "iequals", "levenshtein")
     exact = exact and not {"first-word", "last-word", "extract-json", "extract-number"} & set(assertion.transform)
@@ -102,15 +103,20 @@ def _from_text(assertion: TextAssertion | LevenshteinAssertion, cases: Sequence[
     return OutputContract("text", exact=exact, shape=shape, name=name) if shape else None
 
 
-def _from_structures(values: Sequence[Any], transform: Sequence[str]) -> OutputContract | None:
+def _from_structures(values: Iterable[Any], transform: Sequence[str]) -> OutputContract | None:
     """What mappings or lists that outputs must be equal to, read as JSON, have in common; None for anything else."""
-    known = [value for value in values if value is not None]
     exact = "extract-json" not in transform
-    if not known or not all(isinstance(value, dict | list | tuple) for value in known):
+    known = []
+    for value in values:
+        if isinstance(value, dict | list | tuple):
+            known.append(value)
+        elif value is not None:
+            return None
+    if not known:
         return None
     mappings = [value for value in known if isinstance(value, dict)]
     names = mappings[0] if len(mappings) == len(known) else ()
-    shared = [str(name) for name in names if all(name in value for value in mappings)]
+    shared = [name for name in names if isinstance(name, str) and all(name in value for value in mappings)]
     return OutputContract("json", keys=tuple(_key_of(name, mappings) for name in shared), exact=exact)
 
 
