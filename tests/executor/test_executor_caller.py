@@ -308,3 +308,16 @@ def test_a_call_that_is_refused_though_nothing_else_is_asked_gets_its_retries_an
         return await asyncio.gather(*(calls.call(request) for request in requests))
 
     assert [outcome.attempts for outcome in run_virtual(main())] == [1, 1, RetryPolicy().max_retries + 1, 1]
+
+
+def test_a_server_that_refuses_all_and_tells_when_to_come_back_is_believed_to_the_end() -> None:
+    """Nobody was ever served: there may be no limit that waiting lifts, and no reason for more than the retries."""
+    failure = Failure(ErrorKind.RATE_LIMIT, "slow down", 429, retryable=True, retry_after_s=1.0)
+
+    async def main() -> tuple[list[CallOutcome], float]:
+        calls = caller(raises(TargetError(failure)), limiter=Limiter(RateLimit(), 10, now))
+        return await asyncio.gather(*(calls.call(replace(REQUEST, case_id=str(k))) for k in range(10))), now()
+
+    outcomes, took = run_virtual(main())
+    assert {outcome.attempts for outcome in outcomes} == {RetryPolicy().max_retries + 1}
+    assert took < 60

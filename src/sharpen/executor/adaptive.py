@@ -142,10 +142,13 @@ class AdaptiveLimit:
         if not late and not self._proved:
             self._pause.drop()
 
-    def refused(self, now: float, late: bool, level: int, asked: float | None, in_flight: int, took: float) -> bool:
+    def refused(
+        self, now: float, late: bool, level: int, asked: float | None, in_flight: int, took: float, served: bool = True
+    ) -> bool:
         """A call was refused. Whether another episode begins, or the present one goes on with another pause.
 
-        ``asked``: seconds that the server asks to wait; ``in_flight``: the other calls under way.
+        ``asked``: seconds that the server asks to wait; ``in_flight``: the other calls under way; ``served``: some call
+        was ever answered.
         """
         self._starts -= 1
         if late:
@@ -173,7 +176,7 @@ class AdaptiveLimit:
             self._pause.repeat(now, asked, PAUSE_S)
             self._level = -1
         else:
-            self._pause.again(now, asked)
+            self._pause.again(now, asked, served)
             self._level = -1
         self._proved = False
         return True

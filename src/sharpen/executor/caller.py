@@ -106,7 +106,7 @@ class Caller:
     def _wait_after(self, failure: Failure, outcome: CallOutcome) -> float | None:
         """Seconds until the next attempt; None: there is none. Ends the run when the failure is not this call's own."""
         limiter = self.limiter
-        if limiter.spares(failure):
+        if limiter.counts_as_refusal(failure):
             outcome.refusals += 1
             if outcome.refusals == 1:
                 outcome.refused_at = self.clock()

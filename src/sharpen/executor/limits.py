@@ -209,8 +209,8 @@ class Limiter:
             self._held_until = now + min(hold, MAX_HOLD_S) if hold else -math.inf
         self._update()
 
-    def spares(self, failure: Failure) -> bool:
-        """Whether a call that has just failed so was refused by a server that serves others: it only came too soon."""
+    def counts_as_refusal(self, failure: Failure) -> bool:
+        """Note a call that has just failed so. Whether it was refused by a server that serves, or may serve, others."""
         if not is_refusal(failure) and not is_silent_503(failure):
             return False
         now, self._refusing = self._clock(), True
@@ -221,10 +221,11 @@ class Limiter:
     def is_to_blame(self, refused_at: float) -> bool:
         """Whether a call refused since then is worth more than its retries, for it is not refused for what it asks.
 
-        Others are under way that may take its place, several wait after a refusal, calls that had been refused were
-        answered lately, or of many that were answered none came later.
+        Others are under way that may take its place, several wait after a refusal (and some call was answered),
+        calls that had been refused were answered lately, or of many that were answered none came later.
         """
-        if self.in_flight or self.refused_calls >= SEVERAL or self._clock() - self._relented_at < ANSWERED_S:
+        several = self._answers > 0 and self.refused_calls >= SEVERAL
+        if self.in_flight or several or self._clock() - self._relented_at < ANSWERED_S:
             return True
         return self._answers >= MANY and not self.served_since(refused_at)
 
@@ -256,7 +257,7 @@ class Limiter:
             self._adaptive_epoch = epoch
         late = epoch < self._adaptive_epoch
         asked = None if failure.retry_after_s is None else min(failure.retry_after_s, MAX_HOLD_S)
-        if self._adaptive.refused(now, late, level, asked, self.in_flight, took):
+        if self._adaptive.refused(now, late, level, asked, self.in_flight, took, served=self._answers > 0):
             self.epoch += 1
             self._adaptive_epoch = self.epoch
 

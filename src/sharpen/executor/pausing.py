@@ -63,13 +63,17 @@ class Pause:
         self.repeats = 0
         self._set(now, asked, enough)
 
-    def again(self, now: float, asked: float | None) -> None:
-        """The probe was refused, or the first call after a pause that was asked for."""
+    def again(self, now: float, asked: float | None, served: bool = True) -> None:
+        """The probe was refused, or the first call after a pause that was asked for.
+
+        ``served``: some call was ever answered. Else there may be no window at all, and nothing is gained by patience.
+        """
         self.repeats += 1
         last = self.until - self._since if self.repeats == 1 else 0.0
         waited = max(now - self._since, last)
         longer = next((w for w in WINDOWS_S if w > 1.05 * waited), WINDOWS_S[-1] + waited)
-        self._set(now, asked if self.repeats <= BELIEVED else None, self._since + longer * (1 + SPARE) - now)
+        believed = self.repeats <= BELIEVED or not served
+        self._set(now, asked if believed else None, self._since + longer * (1 + SPARE) - now)
 
     def repeat(self, now: float, asked: float | None, seconds: float) -> None:
         """Ask again after so many ``seconds``: it is not a window that has to end."""
