@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -85,12 +85,13 @@ def _from_text(assertion: TextAssertion | LevenshteinAssertion, cases: Sequence[
     template = str(assertion.value)
     if "{{" not in template:
         return None
-    structures = map(value_of(assertion.value), cases) if assertion.name == "equals" else ()
-    if found := _from_structures(structures, assertion.transform):
+    value_of_case = value_of(assertion.value)
+    values = [value for case in cases if (value := value_of_case(case)) is not None]
+    if assertion.name == "equals" and (found := _from_structures(values, assertion.transform)):
         return found
     exact = assertion.name in ("equals", "iequals", "levenshtein")
     exact = exact and not {"first-word", "last-word", "extract-json", "extract-number"} & set(assertion.transform)
-    answers = [text for case in cases if (text := _value(template, case)) is not None]
+    answers = [str(value).strip() for value in values]
     variable = re.fullmatch(r"\{\{\s*(\w+)(?:\s*\|.*)?\s*\}\}", template.strip())
     name = variable.group(1) if variable and variable.group(1) != "expected" else ""
     if labels := closed_set(answers):
@@ -103,21 +104,16 @@ def _from_text(assertion: TextAssertion | LevenshteinAssertion, cases: Sequence[
     return OutputContract("text", exact=exact, shape=shape, name=name) if shape else None
 
 
-def _from_structures(values: Iterable[Any], transform: Sequence[str]) -> OutputContract | None:
+def _from_structures(values: Sequence[Any], transform: Sequence[str]) -> OutputContract | None:
     """What mappings or lists that outputs must be equal to, read as JSON, have in common; None for anything else."""
-    exact = "extract-json" not in transform
-    known = []
-    for value in values:
-        if isinstance(value, dict | list | tuple):
-            known.append(value)
-        elif value is not None:
-            return None
-    if not known:
+    if not values or not all(isinstance(value, dict | list | tuple) for value in values):
         return None
-    mappings = [value for value in known if isinstance(value, dict)]
-    names = mappings[0] if len(mappings) == len(known) else ()
+    mappings = [value for value in values if isinstance(value, dict)]
+    names = mappings[0] if len(mappings) == len(values) else ()
     shared = [name for name in names if isinstance(name, str) and all(name in value for value in mappings)]
-    return OutputContract("json", keys=tuple(_key_of(name, mappings) for name in shared), exact=exact)
+    return OutputContract(
+        "json", keys=tuple(_key_of(name, mappings) for name in shared), exact="extract-json" not in transform
+    )
 
 
 def _key_of(name: str, mappings: Sequence[Mapping[str, Any]]) -> Key:
