@@ -28,8 +28,7 @@ from sharpen.wiring.ab_records import fingerprint_of, new_record, options_of, va
 from sharpen.wiring.ab_reports import look_text, report_of
 from sharpen.wiring.ab_variants import Variant, load_variants
 from sharpen.wiring.promoting import promote_variant
-from sharpen.wiring.stores import store_option
-from sharpen.wiring.workbench import OnInterrupt, draining, executor, holding
+from sharpen.wiring.workbench import OnInterrupt, draining, executor, holding, kept_message, worth_going_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +114,13 @@ async def _run(
     except KeyboardInterrupt:
         if store.ab_tests.find(record.id) is None:
             raise
-        raise KeyboardInterrupt(_kept(record.id, store)) from None
+        raise KeyboardInterrupt(kept_message(record.id, store)) from None
     if stop is not None and stop.status is RunStatus.ABORTED:
         reason = stop.stop_reason or "the run was aborted"
-        if not _worth_going_on(record.id, store):
+        if not worth_going_on(record.id, store):
             store.ab_tests.drop(record.id)
             raise RunAborted(reason)
-        raise RunAborted(f"{reason}; {_kept(record.id, store)}")
+        raise RunAborted(f"{reason}; {kept_message(record.id, store)}")
     report = report_of(record, variants, options, test, arms, stop)
     if report.verdict == "win" and options.promote is not None:
         report = _promoted(report, variants, options.promote, store)
@@ -149,13 +148,3 @@ def _promoted(report: ExperimentReport, variants: Sequence[Variant], alias: str,
     best = next(one for one in variants if one.name == report.winner)
     moved = promote_variant(VersionManager(store.versions), alias, best, variants[0], report)
     return report.model_copy(update={"promotion": moved})
-
-
-def _kept(test_id: str, store: Store) -> str:
-    return f"what was finished is kept, `sharpen resume {test_id}{store_option(store)}` goes on"
-
-
-def _worth_going_on(test_id: str, store: Store) -> bool:
-    """Some call of the test came to an answer."""
-    runs = store.runs.list(limit=None, parent_run_id=test_id)
-    return any(run.statistics is None or run.statistics.succeeded_tasks + run.statistics.failed_tasks for run in runs)

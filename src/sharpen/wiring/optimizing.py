@@ -22,8 +22,7 @@ from sharpen.wiring.plans import LoadedPlan
 from sharpen.wiring.queries import stored_cases
 from sharpen.wiring.references import breaks_measured_rules
 from sharpen.wiring.stored_plans import manifest_of, search_plan_of
-from sharpen.wiring.stores import store_option
-from sharpen.wiring.workbench import OnInterrupt, open_bench
+from sharpen.wiring.workbench import OnInterrupt, kept_message, open_bench, worth_going_on
 
 
 def optimize_plan(
@@ -108,24 +107,14 @@ async def _optimize(
     except RunAborted as error:
         if bench is None:
             raise
-        if not _worth_going_on(bench.run_id, store):
+        if not worth_going_on(bench.run_id, store):
             store.searches.drop(bench.run_id)
             raise
-        raise RunAborted(f"{error}; {_kept(bench.run_id, store)}", error.kind) from error
+        raise RunAborted(f"{error}; {kept_message(bench.run_id, store)}", error.kind) from error
     except KeyboardInterrupt:
         if bench is None or store.searches.find(bench.run_id) is None:
             raise
-        raise KeyboardInterrupt(_kept(bench.run_id, store)) from None
-
-
-def _kept(run_id: str, store: Store) -> str:
-    return f"what was finished is kept, `sharpen resume {run_id}{store_option(store)}` goes on"
-
-
-def _worth_going_on(run_id: str, store: Store) -> bool:
-    """Some call of the search came to an answer."""
-    runs = store.runs.list(limit=None, parent_run_id=run_id)
-    return any(run.statistics is None or run.statistics.succeeded_tasks + run.statistics.failed_tasks for run in runs)
+        raise KeyboardInterrupt(kept_message(bench.run_id, store)) from None
 
 
 def optimize_exit_code(outcome: OptimizationOutcome, manifest: RunManifest) -> int:

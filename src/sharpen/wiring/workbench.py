@@ -29,6 +29,7 @@ from sharpen.wiring.references import rules_of
 from sharpen.wiring.rewriting import Rewriter
 from sharpen.wiring.steps import Steps
 from sharpen.wiring.stored_plans import search_record
+from sharpen.wiring.stores import store_option
 
 OnInterrupt = Callable[[str], None]
 """Told once, with the reason, when an interrupted run begins to drain."""
@@ -152,3 +153,14 @@ async def open_bench(
                 note=lambda: store.searches.begin(search or search_record(run_id, plan, started_at)),
                 recommend=Recommender(store, manifest, run_id),
             )
+
+
+def kept_message(run_id: str, store: Store) -> str:
+    """What is left of a search or an A/B test that was cut off, and how it goes on."""
+    return f"what was finished is kept, `sharpen resume {run_id}{store_option(store)}` goes on"
+
+
+def worth_going_on(run_id: str, store: Store) -> bool:
+    """Some call of its runs came to an answer."""
+    runs = store.runs.list(limit=None, parent_run_id=run_id)
+    return any(run.statistics is None or run.statistics.succeeded_tasks + run.statistics.failed_tasks for run in runs)
