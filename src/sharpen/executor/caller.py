@@ -17,10 +17,11 @@ from sharpen.executor.budget import BudgetMeter, Meter
 from sharpen.executor.call_outcome import CallOutcome
 from sharpen.executor.deadlines import Deadlines
 from sharpen.executor.hedging import Hedging
-from sharpen.executor.limits import Limiter, Ticket, is_silent_503
+from sharpen.executor.limits import Limiter, Ticket
 from sharpen.executor.memory import CallMemory
 from sharpen.executor.models import FailedAttempt, RunStatus
 from sharpen.executor.ports import CallTracer, RunObserver
+from sharpen.executor.refusals import is_silent_503
 from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
 from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse, Usage
@@ -101,27 +102,28 @@ class Caller:
                 outcome.failed_attempts.append(failed.model_copy(update={"wait": slept}))
         finally:
             if outcome.refusals:
-                self.limiter.refused_call_over(answered=outcome.response is not None)
+                self.limiter.refusals.over(self.clock(), answered=outcome.response is not None)
 
     def _wait_after(self, failure: Failure, outcome: CallOutcome) -> float | None:
         """Seconds until the next attempt; None: there is none. Ends the run when the failure is not this call's own."""
-        limiter = self.limiter
-        if limiter.counts_as_refusal(failure):
+        limiter, now = self.limiter, self.clock()
+        refusals = limiter.refusals
+        if refusals.count(now, failure, limiter.in_flight, first=not outcome.failed_attempts):
             outcome.refusals += 1
             if outcome.refusals == 1:
-                outcome.refused_at = self.clock()
-                limiter.refused_calls += 1
-            if outcome.refusals >= OFTEN and limiter.served_since(outcome.refused_at):
+                outcome.refused_at = now
+                refusals.waiting += 1
+            if outcome.refusals >= OFTEN and refusals.served_since(outcome.refused_at):
                 limiter.overloaded |= is_silent_503(failure)
                 places = limiter.concurrency if outcome.places is None else outcome.places
                 outcome.places = max(1, min(places - 1, limiter.in_flight))
         attempt = outcome.attempts - outcome.hedges
         wait = self.policy.wait(failure, attempt, self.rng)
-        if wait is None and outcome.refusals and limiter.is_to_blame(outcome.refused_at):
+        if wait is None and outcome.refusals and refusals.limit_is_to_blame(now, outcome.refused_at, limiter.in_flight):
             wait = self.policy.wait(failure, attempt, self.rng, min(outcome.refusals, SPARED))
         if self.abort is None:  # outside of a run there is none to end: a call to a target that is down is over
-            return None if limiter.verdict("") else wait
-        reason = self.abort.failure(failure, final=wait is None) or limiter.verdict(self.abort.subject)
+            return None if limiter.verdict("", failure) else wait
+        reason = self.abort.failure(failure, final=wait is None) or limiter.verdict(self.abort.subject, failure)
         if failure.retryable and (failure.retry_after_s or 0.0) > self.policy.max_retry_after_s:
             asked, most = failure.retry_after_s, self.policy.max_retry_after_s
             reason = f"{self.abort.subject} asks to wait {asked:.0f} s, longer than {most:g} s: {failure.message}"

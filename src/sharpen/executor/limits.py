@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sharpen.config.models import RateLimit
-from sharpen.errors import ErrorKind
 from sharpen.executor.adaptive import AdaptiveLimit
 from sharpen.executor.breaker import Breaker, Circuit, is_trouble
 from sharpen.executor.buckets import TokenBucket
 from sharpen.executor.foresight import Foresight
+from sharpen.executor.refusals import Refusals, is_refusal, is_silent_503
 from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
 from sharpen.targets.base import Failure, TargetResponse
@@ -28,15 +28,6 @@ Ticket = tuple[int, int]
 
 MAX_HOLD_S = 300.0
 """No hint of a server holds calls back for longer; then they find out by themselves."""
-
-ANSWERED_S = 300.0
-"""Who answered a call within so many seconds before a refusal will answer the refused one, too."""
-
-MANY = 30
-"""Who answered so many calls and then refuses whatever comes has a limit. Of fewer, it may be what the call asks."""
-
-SEVERAL = 3
-"""So many calls that were refused and not answered yet are refused for a limit, and not each for what it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +82,7 @@ class Limiter:
         self._clock = clock
         self._began = clock()  # the first call, as soon as there is one: a window of the server may begin with it
         self._starts = 0
-        self._answers = self._answers_known = 0
-        self._answered_at = -math.inf  # or later: when it was seen
-        self.refused_calls = 0
-        """Calls that were refused while others were served, and are not over."""
-        self._relented_at = -math.inf
-        self._refusing = False  # a call was refused, or may have been
-        self._served_from = -math.inf  # since then: the latest start of a call that was answered
+        self.refusals = Refusals()
         self._update()
 
     def state(self) -> LimiterState:
@@ -172,9 +157,9 @@ class Limiter:
         """
         self.in_flight -= 1
         if response is not None:
-            self._answers += 1
-            if self._refusing:
-                self._served_from = max(self._served_from, self._clock() - took)
+            self.refusals.answers += 1
+            if self.refusals.met:
+                self.refusals.answered(self._clock() - took)
         if response is not None and self._free and response.hints is None:
             if self.breaker.failures:
                 self.breaker.answered()
@@ -209,40 +194,11 @@ class Limiter:
             self._held_until = now + min(hold, MAX_HOLD_S) if hold else -math.inf
         self._update()
 
-    def counts_as_refusal(self, failure: Failure) -> bool:
-        """Note a call that has just failed so. Whether it was refused by a server that serves, or may serve, others."""
-        if not is_refusal(failure) and not is_silent_503(failure):
-            return False
-        now, self._refusing = self._clock(), True
-        if self._answers != self._answers_known:
-            self._answers_known, self._answered_at = self._answers, now
-        return self.in_flight > 0 or now - self._answered_at < ANSWERED_S
-
-    def is_to_blame(self, refused_at: float) -> bool:
-        """Whether a call refused since then is worth more than its retries, for it is not refused for what it asks.
-
-        Others are under way that may take its place, several wait after a refusal (and some call was answered),
-        calls that had been refused were answered lately, or of many that were answered none came later.
-        """
-        several = self._answers > 0 and self.refused_calls >= SEVERAL
-        if self.in_flight or several or self._clock() - self._relented_at < ANSWERED_S:
-            return True
-        return self._answers >= MANY and not self.served_since(refused_at)
-
-    def refused_call_over(self, answered: bool) -> None:
-        """One of ``refused_calls`` is."""
-        self.refused_calls -= 1
-        if answered:
-            self._relented_at = self._clock()
-
-    def served_since(self, moment: float) -> bool:
-        """Whether a call that started later than that, by the limiter's clock, was answered: the server is not down."""
-        return self._served_from > moment
-
-    def verdict(self, subject: str) -> str | None:
-        """Why ``subject`` is given up; None while there is hope: it may just be busy with what is under way."""
+    def verdict(self, subject: str, failure: Failure) -> str | None:
+        """Why ``subject`` is given up after this failure; None while there is hope."""
         busy = self.in_flight and self.breaker.last is not None and is_silent_503(self.breaker.last)
-        return None if busy else self.breaker.verdict(subject)
+        down = None if busy else self.breaker.verdict(subject)
+        return down or self.refusals.verdict(self._clock(), subject, failure)
 
     def _dropped(self, epoch: int) -> None:
         if epoch >= self._breaker_epoch:
@@ -257,7 +213,8 @@ class Limiter:
             self._adaptive_epoch = epoch
         late = epoch < self._adaptive_epoch
         asked = None if failure.retry_after_s is None else min(failure.retry_after_s, MAX_HOLD_S)
-        if self._adaptive.refused(now, late, level, asked, self.in_flight, took, served=self._answers > 0):
+        if self._adaptive.refused(now, late, level, asked, self.in_flight, took, served=self.refusals.answers > 0):
+            self.refusals.episode()
             self.epoch += 1
             self._adaptive_epoch = self.epoch
 
@@ -331,15 +288,3 @@ class Limiter:
     def _woken(self) -> None:
         self._timer = None
         self._dispatch()
-
-
-def is_refusal(failure: Failure) -> bool:
-    """Whether the server refused the call because of too many: 429, or 503 that says when to come back."""
-    if failure.kind is ErrorKind.RATE_LIMIT:
-        return failure.retryable
-    return failure.kind is ErrorKind.SERVER and failure.retryable and failure.retry_after_s is not None
-
-
-def is_silent_503(failure: Failure) -> bool:
-    """Whether the server is out of service and does not say for how long: overloaded, or down."""
-    return failure.http_status == 503 and is_trouble(failure) and failure.retry_after_s is None

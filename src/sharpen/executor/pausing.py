@@ -71,7 +71,8 @@ class Pause:
         self.repeats += 1
         last = self.until - self._since if self.repeats == 1 else 0.0
         waited = max(now - self._since, last)
-        longer = next((w for w in WINDOWS_S if w > 1.05 * waited), WINDOWS_S[-1] + waited)
+        most = WINDOWS_S[-1] if served else LONG_S
+        longer = min(next((w for w in WINDOWS_S if w > 1.05 * waited), most + waited), most + waited)
         believed = self.repeats <= BELIEVED or not served
         self._set(now, asked if believed else None, self._since + longer * (1 + SPARE) - now)
 
