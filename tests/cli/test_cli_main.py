@@ -9,13 +9,8 @@ import pytest
 from cli_kit import Cli
 
 from sharpen import __version__, wiring
-from sharpen.cli.main import app
+from sharpen.cli.commands import COMMANDS, load
 from sharpen.errors import BudgetExhausted
-
-COMMANDS = (
-    "ab", "check", "compare", "decide", "history", "init", "lint", "optimize", "recommend", "resume", "run", "runs",
-    "schema", "store", "versions",
-)  # fmt: skip
 
 
 def test_help_without_arguments(cli: Cli) -> None:
@@ -37,13 +32,19 @@ def test_every_command_explains_itself(cli: Cli, name: str) -> None:
     assert shown.out.startswith(f"Usage: sharpen {name} ")
 
 
-def test_every_option_has_a_help_text() -> None:
-    from typer.main import get_command
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_listed_as_it_explains_itself(name: str) -> None:
+    paragraph = " ".join(load(name).help.partition("\n\n")[0].split())
+    sentence, _, rest = paragraph.partition(". ")
+    assert COMMANDS[name] == (f"{sentence}." if rest else paragraph)
 
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_a_help_text(name: str) -> None:
     def commands(command: Any) -> list[Any]:
         return [command, *(sub for child in getattr(command, "commands", {}).values() for sub in commands(child))]
 
-    for command in commands(get_command(app)):
+    for command in commands(load(name)):
         for parameter in command.params:
             if parameter.param_type_name == "option":
                 assert parameter.help, f"{command.name} {parameter.opts}"

@@ -16,24 +16,7 @@ from typing import Any
 import typer
 
 from sharpen.about import __version__
-from sharpen.cli import (
-    ab,
-    cache,
-    check,
-    compare,
-    decide,
-    history,
-    init,
-    lint,
-    optimize,
-    recommend,
-    resume,
-    run,
-    runs,
-    schema,
-    store,
-    versions,
-)
+from sharpen.cli.commands import Commands, make_app
 from sharpen.cli.streams import to_reader
 from sharpen.errors import PlanError, SharpenError
 
@@ -42,29 +25,11 @@ _CommandLineError: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException" and issubclass(base, Exception)
 )
 
-app = typer.Typer(
+app = make_app(
     name="sharpen",
+    cls=Commands,
     help="Test-driven prompt optimization: measure a prompt on your cases, improve it, prove the improvement.",
-    add_completion=False,
-    rich_markup_mode=None,  # plain help: half the start-up time
-    pretty_exceptions_enable=False,
 )
-app.command("init")(init.command)
-app.command("check")(check.command)
-app.command("run")(run.command)
-app.command("decide")(decide.command)
-app.command("recommend")(recommend.command)
-app.command("optimize")(optimize.command)
-app.command("resume")(resume.command)
-app.add_typer(ab.app, name="ab")
-app.add_typer(runs.app, name="runs")
-app.command("compare")(compare.command)
-app.command("history")(history.command)
-app.add_typer(versions.app, name="versions")
-app.add_typer(store.app, name="store")
-app.add_typer(cache.app, name="cache")
-app.command("lint")(lint.command)
-app.command("schema")(schema.command)
 
 
 def _show_version(wanted: bool) -> None:
