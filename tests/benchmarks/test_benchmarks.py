@@ -142,3 +142,12 @@ def test_a_section_replaces_itself_and_leaves_the_others(load, tmp_path: Path, m
     assert guide.read_text().startswith("before\n<!-- begin: conversion -->\n")
     assert "old" not in guide.read_text()
     assert guide.read_text().endswith("<!-- end: conversion -->\nafter\n")
+
+
+def test_a_start_is_timed_with_byte_code_wherever_it_is_timed(
+    load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment = load("startup").environment(str(tmp_path))
+    subprocess.run([sys.executable, "-c", "import sharpen"], env=environment, check=True)
+    assert list(tmp_path.rglob("sharpen/about.*.pyc"))
