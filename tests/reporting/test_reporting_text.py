@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -53,6 +54,13 @@ def test_each_place_gets_only_what_it_can_bear(text: str) -> None:
     element.text = for_xml(text)
     ET.fromstring(ET.tostring(element))
     to_ascii(text).encode("ascii")
+
+
+def test_what_counts_as_printable_hides_nothing() -> None:
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+    printable = "".join(character for character in every if character.isprintable())
+    assert for_terminal(printable) == for_terminal(f"{printable}\n")[:-1] == printable
+    assert for_page(printable) == for_page(f"{printable}\n")[:-1]
 
 
 def test_hidden_characters_are_shown_on_a_page() -> None:

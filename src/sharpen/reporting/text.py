@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_INVISIBLE = "\u00ad\u200b\u2028\u2029\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f"
+_HIDDEN = f"[{_CONTROL}{_BIDI}{_INVISIBLE}]"
+_SURROGATE = "[\ud800-\udfff]"
+_NOT_XML = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # XML 1.0, production 2 (Char)
 # CSI, OSC (ended by BEL or ST), other string sequences and two-byte escapes, in their 7-bit and 8-bit forms (ECMA-48).
 # An unterminated string sequence loses its introducer alone: swallowing the rest would hide text.
-_ANSI = re.compile(
+_ANSI = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-~]"
 )
-_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-_INVISIBLE = "\u00ad\u200b\u2028\u2029\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-_CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f"
-_HIDDEN = re.compile(f"[{_CONTROL}{_BIDI}{_INVISIBLE}]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2 (Char)
 
 _ASCII = str.maketrans(
     {
@@ -31,6 +32,10 @@ _ASCII = str.maketrans(
         "\u00a0": " ",
     }
 )  # fmt: skip
+
+
+_pattern = cache(re.compile)
+"""Most texts have nothing to look for, and these sets of characters take 5 ms to compile."""
 
 
 def _picture(match: re.Match[str]) -> str:
@@ -46,18 +51,20 @@ def for_page(text: str) -> str:
     """Line breaks and tabs stay; other invisible or direction-changing characters become pictures or codes."""
     if text.isprintable():
         return text
-    return _SURROGATE.sub("\ufffd", _HIDDEN.sub(_picture, text.replace("\r\n", "\n")))
+    return _pattern(_SURROGATE).sub("\ufffd", _pattern(_HIDDEN).sub(_picture, text.replace("\r\n", "\n")))
 
 
 def for_terminal(text: str) -> str:
     """Without escape sequences, control, direction-changing and invisible characters; line breaks and tabs stay."""
-    text = _ANSI.sub("", text.replace("\r\n", "\n"))
-    return _SURROGATE.sub("\ufffd", _HIDDEN.sub("", text))
+    if text.isprintable():
+        return text
+    text = _pattern(_ANSI).sub("", text.replace("\r\n", "\n"))
+    return _pattern(_SURROGATE).sub("\ufffd", _pattern(_HIDDEN).sub("", text))
 
 
 def for_xml(text: str) -> str:
     """Without escape sequences and the characters that XML 1.0 forbids even when escaped."""
-    return _NOT_XML.sub("", _ANSI.sub("", text))
+    return _pattern(_NOT_XML).sub("", _pattern(_ANSI).sub("", text))
 
 
 def to_ascii(text: str) -> str:
