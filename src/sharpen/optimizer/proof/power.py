@@ -99,9 +99,11 @@ def cases_needed(
 
 
 def _power_of_few(changing: float, better: float, units: int, level: float) -> float:
-    """The same sum without a library."""
+    """The same sum without a library. Its thousands of terms share two rows of powers."""
+    good_to, bad_to = [better**n for n in range(units + 1)], [(1 - better) ** n for n in range(units + 1)]
     return math.fsum(
-        _mass(changed, units, changing) * math.fsum(_mass(good, changed, better) for good in range(needed, changed + 1))
+        _mass(changed, units, changing)
+        * math.fsum(math.comb(changed, n) * good_to[n] * bad_to[changed - n] for n in range(needed, changed + 1))
         for changed, needed in enumerate(_needed_of_few(units, level))
     )
 
