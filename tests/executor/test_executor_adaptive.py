@@ -223,6 +223,30 @@ def test_a_server_that_always_tells_the_same_is_not_believed_for_long(told: floa
     assert len(server.log) - server.accepted <= 60
 
 
+@pytest.mark.parametrize(
+    ("rule", "latency", "workers", "told", "reached"),
+    [
+        (lambda: SideBySide(2, 0.2), 0.2, 32, None, 0.92),
+        (lambda: SideBySide(3, 0.5), 0.5, 8, None, 0.92),
+        (lambda: SideBySide(8, 0.5), 0.5, 32, None, 0.92),
+        (lambda: SideBySide(12, 0.5), 0.5, 13, None, 0.92),
+        (lambda: SideBySide(4, 0.5), 0.5, 32, 2.0, 0.88),
+        (lambda: SideBySide(14, 1.0), 1.0, 15, 2.0, 0.88),
+    ],
+    ids=["2", "3", "8", "one-too-many", "4-told", "one-too-many-told"],
+)
+def test_a_number_side_by_side_is_learned_in_seconds(
+    rule: Callable[[], Rule], latency: float, workers: int, told: float | None, reached: float
+) -> None:
+    """Start-up included, in a minute: two refusals tell it, and the tests of one more hold nothing back."""
+    allowed = rule()
+    server = LimitingServer(allowed, latency, tells=False, always_tells=told)
+    _, failed = run_virtual(keep_busy(server, 60.0, workers))
+    assert failed == 0
+    assert server.accepted >= reached * allowed.allowed(60.0)
+    assert len(server.log) - server.accepted <= workers + 8
+
+
 @pytest.mark.parametrize("workers", [2, 3, 17])
 def test_one_worker_too_many_loses_no_case(workers: int) -> None:
     """Whoever comes while the others hold every place waits for one instead of using up its retries."""
@@ -260,6 +284,19 @@ def test_a_pause_holds_for_as_long_as_any_of_the_refused_was_told() -> None:
     assert limit.paused_for(1.1) == pytest.approx(5.0)
     assert limit.wait(6.0, 6) == pytest.approx(0.1)
     assert limit.wait(6.2, 0) == 0
+
+
+def test_calls_that_came_after_the_one_too_many_do_not_make_the_number_smaller() -> None:
+    limit = AdaptiveLimit(8, 0.0, 8)
+    for beginning in (0.0, 10.0):
+        for number in range(1, 7):
+            limit.started(beginning, number)
+        assert limit.refused(beginning + 0.01, False, 5, None, 5, 0.01)
+        assert not limit.refused(beginning + 0.02, True, 6, None, 4, 0.01)
+        assert limit.wait(beginning + 5, 0) == 0
+        limit.started(beginning + 5, 1)
+        limit.answered(beginning + 6, False, 1)
+    assert limit.concurrency == 4
 
 
 def test_a_probe_that_is_cancelled_is_followed_by_another() -> None:

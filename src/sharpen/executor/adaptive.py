@@ -81,7 +81,7 @@ class AdaptiveLimit:
 
     def calm(self, now: float) -> bool:
         """No refusal is to be reckoned with: nothing is held back, and there were none for a good while."""
-        if self.rate is not None or self._slots.limit < self.most or self._pause.on or not self._proved:
+        if self.rate is not None or self._slots.known or self._pause.on or not self._proved:
             return False
         return self._tolerance is None or now - self._refused_at > CALM_S
 
@@ -152,9 +152,14 @@ class AdaptiveLimit:
         """
         self._starts -= 1
         if late:
-            self._kept = max(0, self._kept - 1)
+            if level == 0 or self._level <= 0:
+                self._kept = max(0, self._kept - 1)
+            else:  # those that came after one too many were that, too
+                self._level, self._kept = min(self._level, level), min(self._kept, level - 1)
             if self._pause.on and asked is not None:
                 self._pause.prolong(now + asked)
+            return False
+        if self._slots.tested(now, level):
             return False
         self._refusal_s = took
         if not self._slots.known:
@@ -172,7 +177,7 @@ class AdaptiveLimit:
             self._refused_at, self._refused_pace, self._by_slots = now, pace, self._slots.known
             self._limit = self._pace.explain(now - took, now, pace, self._starts, self._pause.window_s)
             self._pause.begin(now, asked, self._enough(pace), self._since)
-        elif self._slots.refused(now, level, level - 1, asked is not None):
+        elif self._slots.refused(now, level, level - 1):
             self._pause.repeat(now, asked, PAUSE_S)
             self._level = -1
         else:
@@ -193,7 +198,7 @@ class AdaptiveLimit:
     def _judge(self, now: float) -> None:
         """The pause is over and the fate of all calls under way before is known: was it their number?"""
         if self._level >= 0:
-            self._slots.refused(now, self._level, self._kept, not self._pause.proving)
+            self._slots.refused(now, self._level, self._kept)
             self._level = -1
 
     def _prove(self, now: float) -> None:
