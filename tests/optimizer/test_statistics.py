@@ -1,4 +1,7 @@
 import math
+import random
+import tracemalloc
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -6,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sharpen.optimizer.statistics import (
+    SAMPLED,
     SUMMED,
     holm,
     mcnemar_exact,
@@ -36,6 +40,37 @@ def test_nearest_rank_is_an_observed_value_that_enough_values_reach(values, perc
 def test_nearest_rank_by_hand():
     values = list(range(1, 101))
     assert (nearest_rank(values, 95), nearest_rank(values, 99), nearest_rank([7.0], 99)) == (95, 99, 7.0)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda n: random.Random(n).lognormvariate(0, 1),  # latencies
+        lambda n: float(n),
+        lambda n: 0.5,
+        lambda n: float(n % 2),
+        lambda n: float(n % (90_000 // SAMPLED)),  # an even sample sees one of them alone
+        lambda n: 1.0 if n % (90_000 // SAMPLED) == 0 else -float(n),
+    ],
+)
+def test_nearest_rank_of_many_values_is_that_of_all_of_them_in_order(value):
+    values = array("d", map(value, range(90_000)))
+    ordered = sorted(values)
+    for percent in (0.001, 1, 50, 95, 99, 99.99, 100):
+        assert nearest_rank(values, percent) == ordered[max(1, math.ceil(percent / 100 * len(values))) - 1]
+
+
+def test_nearest_rank_of_many_values_takes_no_second_list_of_them():
+    """A million latencies are 8 MB; as a list of floats in order they would be 32 MB more."""
+    random_values = random.Random(0)
+    values = array("d", (random_values.random() for _ in range(200_000)))
+    tracemalloc.start()
+    try:
+        for percent in (50, 95, 99):
+            nearest_rank(values, percent)
+        assert tracemalloc.get_traced_memory()[1] < 1.5e6
+    finally:
+        tracemalloc.stop()
 
 
 @given(counts, counts)
