@@ -62,6 +62,17 @@ def test_the_scheduler_is_an_entry_of_its_own(number: int) -> None:
     assert result.statistics.succeeded_tasks == number
 
 
+def test_results_share_what_is_the_same_for_all_of_them_and_a_copy_changes_its_own_alone() -> None:
+    """Thousands are held: the names of the fields that were set took more than all that a result says."""
+    first, second = execute(plan(2)).task_results
+    assert first.__pydantic_fields_set__ is second.__pydantic_fields_set__
+    assert first.judge is second.judge
+    copied = first.model_copy(update={"attempts": 7})
+    assert (copied.attempts, first.attempts, second.attempts) == (7, 1, 1)
+    assert second.model_fields_set == set(TaskResult.model_fields)
+    assert TaskResult.model_validate_json(second.model_dump_json(exclude_unset=True)) == second
+
+
 async def test_inside_an_event_loop_the_async_twins_are_named() -> None:
     service = ExecutorService()
     with pytest.raises(RuntimeError, match="await execute_test_plan_async"):

@@ -13,6 +13,9 @@ from sharpen.targets.base import Failure, Message, TargetError, TargetRequest, T
 
 CallerOf = Callable[[TargetConfig], Caller]
 
+NO_JUDGE = JudgeUsage()
+"""Of most tasks, which share it."""
+
 
 class TaskJudges:
     """The judges of one task and what they cost. ``stopped`` is set when one was kept from judging."""
@@ -47,4 +50,4 @@ class TaskJudges:
 
     @property
     def usage(self) -> JudgeUsage:
-        return JudgeUsage(calls=self._calls, tokens=self._tokens, cost=self._cost)
+        return JudgeUsage(calls=self._calls, tokens=self._tokens, cost=self._cost) if self._calls else NO_JUDGE

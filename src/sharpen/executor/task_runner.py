@@ -8,7 +8,7 @@ from sharpen.config.models import Case
 from sharpen.errors import ErrorKind, TemplateError
 from sharpen.executor.call_outcome import CallOutcome
 from sharpen.executor.caller import Caller
-from sharpen.executor.judging import CallerOf, TaskJudges
+from sharpen.executor.judging import NO_JUDGE, CallerOf, TaskJudges
 from sharpen.executor.models import JudgeUsage, TaskError, TaskResult, TaskStatus
 from sharpen.executor.rendering import PromptRenderer
 from sharpen.executor.stopping import StopSignal
@@ -17,7 +17,7 @@ from sharpen.targets.base import Failure, TargetRequest
 if TYPE_CHECKING:
     from sharpen.assertions.grading import Grade, Grader
 
-_NO_JUDGE = JudgeUsage()
+_ALL_FIELDS = set(TaskResult.model_fields)
 
 
 class TaskRunner:
@@ -102,10 +102,10 @@ class TaskRunner:
         outcome: CallOutcome,
         failure: Failure | None,
         grade: Grade | None = None,
-        judge: JudgeUsage = _NO_JUDGE,
+        judge: JudgeUsage = NO_JUDGE,
     ) -> TaskResult:
         response = outcome.response
-        return TaskResult(
+        result = TaskResult(
             task_id=self.task_id(case, repeat),
             case_id=case.id,
             repeat=repeat,
@@ -130,6 +130,9 @@ class TaskRunner:
             failed_attempts=tuple(outcome.failed_attempts),
             hedges=outcome.hedges,
         )
+        # a set of its own would be more than all else that a result holds, and thousands are held
+        object.__setattr__(result, "__pydantic_fields_set__", _ALL_FIELDS)
+        return result
 
 
 def _status(outcome: CallOutcome, failure: Failure | None) -> TaskStatus:
