@@ -13,6 +13,8 @@ from sqlalchemy.types import TypeDecorator
 
 from sharpen.storage.exact_text import exact_text, plain_text
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
 
 class ExactText(TypeDecorator[str]):
     """Any Python string, see ``exact_text``. Equality in SQL still holds."""
@@ -51,9 +53,9 @@ class Json(TypeDecorator[Any]):
 def to_json(value: Any) -> str:
     """Compact JSON. What JSON does not know becomes its ``str``: a date in a case's variables, an odd key."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        return _encode(value)
     except TypeError:  # a key that is neither text nor number, as YAML allows
-        return json.dumps(_with_text_keys(value), ensure_ascii=False, separators=(",", ":"), default=str)
+        return _encode(_with_text_keys(value))
 
 
 def _with_text_keys(value: Any) -> Any:

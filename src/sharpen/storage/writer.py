@@ -16,7 +16,8 @@ from sharpen.storage.batching import Batcher
 from sharpen.storage.bulk import BulkInsert
 from sharpen.storage.engine import Database
 from sharpen.storage.failures import StoreConflictError, StoreUnavailableError
-from sharpen.storage.journal import Journal
+from sharpen.storage.journal import Journal, line_of
+from sharpen.storage.rounds import Rounds
 
 _ATTEMPTS = 8
 
@@ -51,6 +52,7 @@ class Writer:
         self._journal = Journal(database.file, database.name) if database.file else None
         self._posted: deque[BulkRow] = deque()
         self._posting = threading.Lock()
+        self._rounds: Rounds[tuple[BulkRow, bytes]] = Rounds(self._note)
         self._committing = threading.Lock()
         self._failed: Exception | None = None
         self._given_up = False
@@ -60,19 +62,21 @@ class Writer:
     async def post(self, row: BulkRow, *, soon: bool = False) -> None:
         """Take a row that will be committed by the next ``write`` or ``sync`` (``soon``: by itself in a moment).
 
-        Returns at once where a journal can be kept, else after the commit. Raises ``StoreError``; what goes wrong
-        later is raised by ``sync``.
+        Returns when the journal holds it: a row that is wanted ``soon`` at once, others together with all that one
+        round of the event loop brings. Where no journal can be kept, after the commit. Raises ``StoreError``; what goes
+        wrong later is raised by ``sync``.
         """
         if self._journal is None:
             await self.write(row)
             if row.done:
                 row.done(None)
             return
-        with self._posting:
-            self._journal.append(row.insert.table, row.insert.columns, row.values)
-            self._posted.append(row)
+        item = row, line_of(row.insert.table, row.values)
         if soon:
+            self._note([item])
             self._batcher.nudge()
+        else:
+            await self._rounds.submit(item)
 
     async def write(self, work: Work) -> Any:
         """Commit ``work`` and return its answer (None for a row). Raises ``StoreError``."""
@@ -91,6 +95,12 @@ class Writer:
             raise failed
         if self._journal:
             self._journal.committed(mark)
+
+    def _note(self, items: Sequence[tuple[BulkRow, bytes]]) -> None:
+        assert self._journal is not None  # else they are written
+        with self._posting:
+            self._journal.extend([(row.insert.table, row.insert.columns, line) for row, line in items])
+            self._posted.extend(row for row, _ in items)
 
     def flush(self) -> None:
         """Commit now what was posted, so that everybody can read it. Blocks. Raises ``StoreError``."""
