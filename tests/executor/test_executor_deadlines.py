@@ -1,9 +1,12 @@
 import asyncio
+import socket
+import time
 
 import pytest
 from executor_kit import now, run_virtual
 
 from sharpen.executor.deadlines import Deadlines
+from sharpen.executor.loop import run
 
 
 async def _stay(deadlines: Deadlines, seconds: float) -> tuple[bool, float]:
@@ -67,3 +70,46 @@ def test_a_cancellation_in_the_instant_of_the_deadline_wins() -> None:
             await task
 
     run_virtual(main())
+
+
+def test_what_arrived_while_the_process_slept_is_read_before_its_deadline_counts() -> None:
+    async def main() -> tuple[bytes, bool, float]:
+        deadlines = Deadlines(0.2)
+        here, there = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=here)
+        silent = asyncio.create_task(_silent(deadlines))
+
+        async def call() -> bytes:
+            task = deadlines.enter()
+            try:
+                return await reader.readexactly(2)
+            except asyncio.CancelledError:
+                return b""
+            finally:
+                deadlines.leave(task)
+
+        asking = asyncio.create_task(call())
+        await asyncio.sleep(0.01)
+        there.send(b"ok")
+        time.sleep(0.5)  # noqa: ASYNC251 - as SIGSTOP, a closed lid or a slow disk would: the loop does not run
+        answer = await asking
+        late, took = await silent
+        writer.close()
+        there.close()
+        return answer, late, took
+
+    answer, late, took = run(main())
+    assert answer == b"ok"
+    assert late
+    assert took < 2
+
+
+async def _silent(deadlines: Deadlines) -> tuple[bool, float]:
+    """A call that nobody answers: whether its deadline passed, and after which time."""
+    began = time.monotonic()
+    task = deadlines.enter()
+    try:
+        await asyncio.sleep(30)
+    except asyncio.CancelledError:
+        return deadlines.leave(task), time.monotonic() - began
+    return deadlines.leave(task), time.monotonic() - began

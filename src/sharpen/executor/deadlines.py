@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 Task = asyncio.Task[Any]
+
+ASLEEP_S = 0.1
+"""A timer that comes so much too late tells that the process did not run: it was suspended, or something blocked it."""
+READING_S = 0.25
+"""So long it may take then to read what has arrived meanwhile."""
 
 
 class Deadlines:
@@ -13,6 +19,9 @@ class Deadlines:
 
     All wait equally long, so those who came first are due first: one timer, set for the first of them, does for all.
     Setting and cancelling a timer for every call costs ten times as much.
+
+    After a sleep the timer comes before the answers that were there in time and could not be read: whoever was
+    cancelled then would pay for his answer twice. So they are read first.
     """
 
     __slots__ = ("_due", "_expired", "_timer", "timeout_s")
@@ -30,7 +39,7 @@ class Deadlines:
         loop = task.get_loop()
         self._due[task] = due = loop.time() + self.timeout_s
         if self._timer is None:
-            self._timer = loop.call_at(due, self._expire, loop)
+            self._timer = loop.call_at(due, self._expire, loop, due)
         return task
 
     def leave(self, task: Task) -> bool:
@@ -41,13 +50,17 @@ class Deadlines:
         task.uncancel()
         return True
 
-    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _expire(self, loop: asyncio.AbstractEventLoop, planned: float) -> None:
+        """Cancel those that are due. ``planned``: when this was to happen; infinity: now, however late it is."""
         self._timer = None
         now = loop.time()
+        if now - planned > ASLEEP_S:
+            self._timer = loop.call_at(now + READING_S, self._expire, loop, math.inf)
+            return
         while self._due:
             task, due = next(iter(self._due.items()))
             if due > now:
-                self._timer = loop.call_at(due, self._expire, loop)
+                self._timer = loop.call_at(due, self._expire, loop, due)
                 return
             del self._due[task]
             self._expired.add(task)
