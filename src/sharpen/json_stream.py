@@ -28,6 +28,11 @@ class Later:
     value: Callable[[], Any]
 
 
+def dumps(document: Any) -> str:
+    """The text of a document, indented, in UTF-8 letters. A NaN that slipped through would raise ``ValueError``."""
+    return "".join(chunks(document))
+
+
 def chunks(document: Any) -> Iterator[str]:
     """The text of a document in parts: indented, in UTF-8 letters, ``Rows`` and ``Later`` anywhere in it.
 

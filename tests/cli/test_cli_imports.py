@@ -56,6 +56,9 @@ def test_a_check_loads_what_a_check_needs(tmp_path: Path, options: tuple[str, ..
     assert ("rich" in modules) is (not options)
     layers = {name.split(".")[1] for name in modules if name.startswith("sharpen.")}
     assert not layers & {"executor", "storage", "versions", "pipeline"}
+    assert {name for name in modules if name.startswith("sharpen.cli.")} == {
+        "sharpen.cli.main", "sharpen.cli.commands", "sharpen.cli.streams", "sharpen.cli.options", "sharpen.cli.check",
+    }  # fmt: skip
     assert ("optimizer" in layers) is ("--quiet" not in options), "what an optimization takes is told"
 
 
@@ -79,6 +82,18 @@ def test_a_check_of_a_server_loads_no_client(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     assert not command("check", str(tmp_path / "plan.json")) & (HEAVY | {"jinja2", "asyncio"})
+
+
+@pytest.mark.parametrize("listed", ["runs", "versions"])
+def test_a_list_loads_nothing_that_runs_or_judges(tmp_path: Path, listed: str) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    with Store.open(url):
+        pass
+    modules = command(listed, "list", "--store", url)
+    assert "sharpen.reporting.console_lists" in modules
+    unwanted = {"sharpen.pipeline", "sharpen.reporting.console", "sharpen.reporting.progress", "sharpen.cli.watching"}
+    assert not modules & (unwanted | (HEAVY - {"sqlalchemy"}) | {"rich.live"})
+    assert not {name for name in modules if name.startswith("sharpen.optimizer.analysis")}
 
 
 def test_a_run_loads_no_statistics(tmp_path: Path) -> None:

@@ -18,6 +18,6 @@ def command(
 ) -> None:
     """Write a plan, a data set and a prompt that run at once; existing files are never overwritten."""
     from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.cli import show_lists
 
-    show.created(wiring.init_project(directory), directory, as_json, quiet)
+    show_lists.created(wiring.init_project(directory), directory, as_json, quiet)

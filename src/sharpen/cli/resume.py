@@ -59,14 +59,14 @@ def command(
     change `execution` and, of a run, `rules`, of an optimization, `optimize.budget`: a spent budget needs a larger one.
     """
     from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.cli import show, show_lists
     from sharpen.cli.watching import watching
 
     watched = partial(watching, quiet, log_format, log_level, otel)
     outputs = show.checked_outputs(output)
     with wiring.open_store(store) as opened:
         if run is None:
-            show.resumables(wiring.resumables(opened), as_json, quiet)
+            show_lists.resumables(wiring.resumables(opened), as_json, quiet)
             return
         kind, run_id = wiring.identify(opened, run)
         finish = {"optimization": _optimization, "experiment": _ab}.get(kind, _run)

@@ -42,16 +42,16 @@ def list_runs(
 ) -> None:
     """List runs, newest first."""
     from sharpen import wiring
-    from sharpen.cli import show
+    from sharpen.cli import show_lists
 
     opened = wiring.find_store(store)
     if opened is None:
-        show.runs((), as_json, quiet)
+        show_lists.runs((), as_json, quiet)
         return
     with opened:
         cut_off = [one for one in wiring.resumables(opened) if one.kind == "optimization"]
         cut_off = [one for one in cut_off if workflow in (None, one.workflow_id)]
-        show.runs(wiring.list_runs(opened, workflow, limit, all_purposes), as_json, quiet, cut_off)
+        show_lists.runs(wiring.list_runs(opened, workflow, limit, all_purposes), as_json, quiet, cut_off)
 
 
 @app.command("show")

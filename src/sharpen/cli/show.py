@@ -30,9 +30,8 @@ from sharpen.reporting.writer import (
     check_output_paths,
     write_output,
 )
-from sharpen.storage.records import RunSummary
 from sharpen.wiring.queries import DecidedStory
-from sharpen.wiring.resuming import UNDER_WAY, Resumable, larger_budget
+from sharpen.wiring.resuming import larger_budget
 
 
 def checked_outputs(paths: Sequence[Path] | None, kind: type[Output] | None = None) -> Sequence[Path]:
@@ -129,36 +128,6 @@ def decision(decided: DecidedStory, as_json: bool, quiet: bool) -> None:
         terminal.print_decision(terminal.make_console(), decided.decision, decided.analysis, basis, decided.patterns)
 
 
-def runs(found: Sequence[RunSummary], as_json: bool, quiet: bool, cut_off: Sequence[Resumable] = ()) -> None:
-    """A list of runs; to people also the commands that finish searches that were ``cut_off``."""
-    if as_json:
-        print(dumps({"runs": [_plain(item) for item in found]}))
-        return
-    if quiet:
-        return
-    console = terminal.make_console()
-    terminal.print_runs_table(console, found)
-    for search in cut_off:
-        console.print(f"Optimization {search.id}: {search.state}; go on: {search.command}", soft_wrap=True)
-
-
-def resumables(found: Sequence[Resumable], as_json: bool, quiet: bool) -> None:
-    """What can go on, and how."""
-    if as_json:
-        print(dumps({"resumable": [_plain(item) for item in found]}))
-        return
-    if quiet:
-        return
-    console = terminal.make_console()
-    if not found:
-        console.print("Nothing to resume: every run and every optimization came to its end.", soft_wrap=True)
-    for one in found:
-        console.print(f"{one.kind} {one.id} of {one.workflow_id}: {one.state}", soft_wrap=True)
-        if one.state != UNDER_WAY:
-            raised = larger_budget(one.stop_reason, "optimize" if one.kind == "optimization" else "execution")
-            console.print(f"  Go on: {one.command}{raised}", soft_wrap=True)
-
-
 @to_reader()
 def comparison(found: Comparison, as_json: bool, quiet: bool, outputs: Sequence[Path] = ()) -> None:
     """Two runs on the cases that they share."""
@@ -171,16 +140,6 @@ def comparison(found: Comparison, as_json: bool, quiet: bool, outputs: Sequence[
         return
     print_comparison(terminal.make_console(), found)
     _written(outputs)
-
-
-def created(paths: Sequence[Path], directory: Path, as_json: bool, quiet: bool) -> None:
-    """A project that was just written."""
-    if as_json:
-        print(dumps({"created": [str(path) for path in paths]}))
-        return
-    if not quiet:
-        print("\n".join(f"wrote {path}" for path in paths))
-        print(f"next: sharpen check {directory / 'plan.yaml'}")
 
 
 def _stream(document: Any) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from sharpen.reporting import console as terminal
-from sharpen.reporting import console_versions
-from sharpen.reporting.json_document import dumps
+from sharpen.json_stream import dumps
+from sharpen.reporting.console_lists import print_versions_table
+from sharpen.reporting.terminal import make_console
 from sharpen.reporting.text import for_terminal
-from sharpen.versions.comparison import VersionComparison
-from sharpen.versions.files import prompt_text
-from sharpen.versions.models import PromptVersion
-from sharpen.versions.ports import AliasMove
-from sharpen.versions.three_way import ThreeWayView
-from sharpen.wiring.version_files import Exported, Imported
+
+if TYPE_CHECKING:
+    from sharpen.versions.comparison import VersionComparison
+    from sharpen.versions.models import PromptVersion
+    from sharpen.versions.ports import AliasMove
+    from sharpen.versions.three_way import ThreeWayView
+    from sharpen.wiring.version_files import Exported, Imported
 
 
 def versions(
@@ -24,7 +26,7 @@ def versions(
         print(dumps({"versions": [item.model_dump(mode="json") for item in found]}))
         return
     if not quiet:
-        terminal.print_versions_table(terminal.make_console(), found, aliases)
+        print_versions_table(make_console(), found, aliases)
 
 
 def version(found: PromptVersion, form: str, aliases: Mapping[str, str] | None = None) -> None:
@@ -32,9 +34,13 @@ def version(found: PromptVersion, form: str, aliases: Mapping[str, str] | None =
     if form == "json":
         print(dumps(found.model_dump(mode="json")))
         return
+    from sharpen.versions.files import prompt_text
+
     text = prompt_text(found.prompt.messages)
     if form == "text":  # to look at, so what would move the cursor is left out; 'prompt' is exact
-        console_versions.print_version(terminal.make_console(), found, aliases)
+        from sharpen.reporting.console_versions import print_version
+
+        print_version(make_console(), found, aliases)
         text = for_terminal(text)
     print(text)
 
@@ -55,7 +61,9 @@ def three_way(found: ThreeWayView, as_json: bool) -> None:
     if as_json:
         print(dumps({**found.model_dump(mode="json"), "conflicts": found.conflicts}))
         return
-    console_versions.print_three_way(terminal.make_console(), found)
+    from sharpen.reporting.console_versions import print_three_way
+
+    print_three_way(make_console(), found)
 
 
 def new_version(found: PromptVersion, as_json: bool, quiet: bool) -> None:
@@ -84,7 +92,9 @@ def aliases(workflow: str, current: Mapping[str, str], moves: Sequence[AliasMove
         print(dumps({"workflow_id": workflow, "aliases": dict(current), "history": history}))
         return
     if not quiet:
-        console_versions.print_alias_moves(terminal.make_console(), workflow, current, moves)
+        from sharpen.reporting.console_versions import print_alias_moves
+
+        print_alias_moves(make_console(), workflow, current, moves)
 
 
 def exported(found: Exported, as_json: bool, quiet: bool) -> None:

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from sharpen.executor.models import RunExecutionResult, TaskResult
 from sharpen.history.models import ChangeKind, Comparison, Flakiness
 from sharpen.history.trends import Trend
-from sharpen.json_stream import Later, Rows, chunks
+from sharpen.json_stream import Later, Rows
+from sharpen.json_stream import dumps as dumps
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, OptimizationOutcome, TestExecutionReport
 from sharpen.reporting import time_breakdown
@@ -79,11 +80,6 @@ def comparison_document(found: Comparison) -> dict[str, Any]:
 def history_document(found: Trend) -> dict[str, Any]:
     """A workflow's history: runs, oldest first, change points, and what was changed between runs."""
     return {"history": _valid(found.model_dump(mode="python"))}
-
-
-def dumps(document: Any) -> str:
-    """The text of a document, indented, in UTF-8 letters. A NaN that slipped through would raise ``ValueError``."""
-    return "".join(chunks(document))
 
 
 def _run(result: RunExecutionResult, tasks: Iterable[TaskResult]) -> dict[str, Any]:

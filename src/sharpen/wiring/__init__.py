@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sharpen.wiring.histories import workflow_history as workflow_history
     from sharpen.wiring.linting import explain_rule as explain_rule
     from sharpen.wiring.linting import lint_files as lint_files
+    from sharpen.wiring.listing import list_runs as list_runs
     from sharpen.wiring.optimizing import finished_optimization as finished_optimization
     from sharpen.wiring.optimizing import optimize_exit_code as optimize_exit_code
     from sharpen.wiring.optimizing import optimize_plan as optimize_plan
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from sharpen.wiring.queries import DecidedStory as DecidedStory
     from sharpen.wiring.queries import decide as decide
     from sharpen.wiring.queries import export_run as export_run
-    from sharpen.wiring.queries import list_runs as list_runs
     from sharpen.wiring.queries import load_story as load_story
     from sharpen.wiring.queries import stored_cases as stored_cases
     from sharpen.wiring.recommending import advise as advise
@@ -77,12 +77,11 @@ _NAMES = {
     "failures": ("stored_patterns",),
     "histories": ("workflow_history",),
     "linting": ("explain_rule", "lint_files"),
+    "listing": ("list_runs",),
     "optimizing": ("finished_optimization", "optimize_exit_code", "optimize_plan", "resume_optimization"),
     "plans": ("LoadedPlan", "estimates", "load_plan", "plan_path"),
     "projects": ("init_project",),
-    "queries": (
-        "DecidedStory", "decide", "export_run", "list_runs", "load_story", "stored_cases",
-    ),
+    "queries": ("DecidedStory", "decide", "export_run", "load_story", "stored_cases"),
     "recommending": ("advise",),
     "resuming": ("Resumable", "goes_on", "identify", "larger_budget", "resumables"),
     "running": ("abort_message", "exit_code", "find_optimization", "inputs_of", "resume_run", "run_plan"),

@@ -1,4 +1,4 @@
-"""What a store can tell without calling anything: runs, stories, decisions, exports."""
+"""What a store can tell without calling anything: stories, decisions, exports."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sharpen.config.models import Case
-from sharpen.errors import UnknownNameError
 from sharpen.executor.models import RunStatus
 from sharpen.optimizer.error_patterns import ErrorPatterns
 from sharpen.optimizer.models import Decision, PromptAnalysis, TestExecutionReport
 from sharpen.optimizer.optimizer_service import OptimizerService
 from sharpen.pipeline import RunStory, analyze_plan, tell
 from sharpen.storage.export import export_run as export_lines
-from sharpen.storage.records import RunSummary
 from sharpen.storage.store import Store
 from sharpen.wiring.failures import stored_patterns
+from sharpen.wiring.listing import SHOWN_PURPOSES
 from sharpen.wiring.plans import LoadedPlan, load_plan, plan_path
 from sharpen.wiring.references import rules_of
 from sharpen.wiring.stored_plans import manifest_of
-
-SHOWN_PURPOSES = ("run", "baseline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +30,6 @@ class DecidedStory:
     report: TestExecutionReport | None = None
     run_id: str | None = None
     patterns: ErrorPatterns | None = None
-
-
-def list_runs(store: Store, workflow: str | None, limit: int, every_purpose: bool) -> tuple[RunSummary, ...]:
-    """Runs, newest first; a search's candidate runs only with ``every_purpose``.
-
-    Raises ``UnknownNameError`` for a workflow of which nothing was ever run.
-    """
-    found = store.runs.list(workflow, limit, purpose=None if every_purpose else SHOWN_PURPOSES)
-    if not found and workflow is not None and workflow not in (known := store.runs.workflows()):
-        raise UnknownNameError("workflow", workflow, known)
-    return found
 
 
 def load_story(run_id: str, store: Store, overrides: Sequence[str] | None = None) -> tuple[LoadedPlan, RunStory]:
