@@ -34,7 +34,7 @@ class BulkInsert:
         keep: bool = False,
         expressions: dict[str, str] | None = None,
     ) -> None:
-        self.table, self.columns = table.name, tuple(columns)
+        self.table, self.columns = str(table.name), tuple(columns)  # a plain text: SQLAlchemy's is slow to serialise
         quote = dialect.identifier_preparer.quote
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
         marks = [(expressions or {}).get(name, "?").replace("?", mark) for name in columns]
