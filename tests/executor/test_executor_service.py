@@ -250,7 +250,7 @@ class FullDisk(Journal):
 def test_a_full_disk_stops_the_run_and_names_what_is_lost() -> None:
     disk = FullDisk(room=3)
     with pytest.raises(StoreError, match=r"answers lost: 3, of c\d, c\d, c\d\): .*No space left"):
-        execute(plan(1000, scripted(default="x", latency_ms=5), concurrency=3), sink=disk, observer=disk)
+        execute(plan(1000, scripted(default="x", latency_ms=50), concurrency=3), sink=disk, observer=disk)
     assert disk.count("shown") == len(disk.results) == 3
     assert disk.count("shown finish") == 0
 
