@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from sharpen.optimizer.data_files import read_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,4 @@ def _compile(text: str) -> re.Pattern[str]:
 
 @cache
 def _load(name: str) -> Any:
-    import yaml
-
-    return yaml.safe_load((files("sharpen.optimizer.analysis") / "data" / f"{name}.yaml").read_text("utf-8"))
+    return read_data("analysis", name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
+
+from sharpen.optimizer.data_files import read_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,13 @@ def kinds() -> dict[str, KindText]:
     """Kind → its texts."""
     return {
         kind: KindText(entry["name"], entry["suggestion"], entry.get("each", ""), tuple(entry.get("strategies", ())))
-        for kind, entry in _load("kinds").items()
+        for kind, entry in read_data("patterns", "kinds").items()
     }
 
 
 @cache
 def refusal() -> re.Pattern[str]:
     """Matches at the beginning of an answer that declines to answer."""
-    words = _load("refusals")
+    words = read_data("patterns", "refusals")
     plain, after = "|".join(words["declining"]), "|".join(words["declining_after_opening"])
     return re.compile(rf"\W{{0,9}}(?:(?:{words['opening']})\b\W{{0,5}}(?:{after}|{plain})|(?:{plain}))", re.IGNORECASE)
-
-
-def _load(name: str) -> Any:
-    import yaml
-
-    return yaml.safe_load((files("sharpen.optimizer.patterns") / "data" / f"{name}.yaml").read_text("utf-8"))
