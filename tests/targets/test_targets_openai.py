@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import ssl
@@ -438,6 +439,16 @@ async def test_an_answer_that_happens_to_be_a_short_key_stays_as_it_is(openai_se
     openai_server.script(telling(None, "ok"), telling(None, f"the key is {KEY}"))
     assert (await response(config(openai_server), "ok")).output == "ok"
     assert (await response(config(openai_server))).output == "the key is <hidden>"
+
+
+@pytest.mark.parametrize(
+    "form", [KEY.encode().hex(), KEY.replace("-", "%2D"), base64.b64encode(KEY.encode()).decode(), KEY[:-3]]
+)
+async def test_no_form_of_the_key_stays_in_an_answer(openai_server: FaultyServer, form: str) -> None:
+    openai_server.script(telling(None, f"the key is {form}"))
+    output = (await response(config(openai_server))).output
+    assert output.removesuffix("==").removesuffix("=")[:19] == "the key is <hidden>"
+    assert form not in output
 
 
 async def test_a_refused_key_that_is_echoed_leaves_the_message_whole(openai_server: FaultyServer) -> None:

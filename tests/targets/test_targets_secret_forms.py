@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharpen.targets.failures import redact
+from sharpen.targets.secret_forms import holds
 
 keys = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=16, max_size=60)
 around = st.binary(max_size=7)
@@ -56,3 +57,25 @@ def test_percent_encoded_in_part_and_in_either_case() -> None:
 
 def test_short_ones_are_left_to_the_careful_way() -> None:
     assert redact("the server is on port 80", ["on"]) == "the server is on port 80"
+
+
+@pytest.mark.parametrize("secret", ["sk-proj/Ab+12345678-xyz=END", "a-b_c/d+e=f&g-h-i", "-" * 16])
+def test_the_quick_look_misses_no_form(secret: str) -> None:
+    raw = secret.encode()
+    forms = [
+        secret,
+        secret[: len(secret) // 2],
+        quote(secret, safe=""),
+        "".join(f"%{byte:02x}" for byte in raw),
+        "".join(f"%{byte:02X}" for byte in raw),
+        secret.replace("/", "\\/"),
+        html.escape(secret),
+        raw.hex(),
+        raw.hex().upper(),
+        *(base64.b64encode(b"x" * offset + raw).decode() for offset in range(3)),
+    ]
+    assert all(holds(f"so {form} it", secret) for form in forms)
+
+
+def test_the_quick_look_passes_most_answers() -> None:
+    assert not holds("billing, and 50 % off for Ab", "sk-proj/Ab+12345678-xyz=END")

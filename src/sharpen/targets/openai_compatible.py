@@ -32,7 +32,7 @@ from sharpen.targets.http_connection import Answer
 from sharpen.targets.http_errors import NotHttpError, TransportError
 from sharpen.targets.local_only import local_only, refuse_elsewhere
 from sharpen.targets.rate_headers import rate_hints, retry_after
-from sharpen.targets.secret_forms import SHORT_SECRET
+from sharpen.targets.secret_forms import SHORT_SECRET, holds
 
 MAX_ANSWER_BYTES = 32 * 2**20
 """An answer larger than this (after decompression) is cut off and malformed."""
@@ -169,7 +169,7 @@ class OpenAICompatibleTarget(Target):
         for secret in self._secrets:  # a server that echoes headers must not bring the key into store and reports
             if len(secret) < SHORT_SECRET:
                 continue  # a word like any other: to hide it would change answers that happen to hold it
-            if secret in output or secret in f"{ended} {model}":
+            if holds(output, secret) or holds(f"{ended} {model}", secret):
                 output = redact(output, self._secrets)
                 ended, model = (text and redact(text, self._secrets) for text in (ended, model))
         return TargetResponse(output, completion.usage, cost, ended, model, hints)
