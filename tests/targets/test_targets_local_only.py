@@ -82,7 +82,8 @@ def test_this_machine(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.1", "192.168.1.1", "169.254.169.254", "8.8.8.8",
                                   "example.com", "localhost.example.com", "127.0.0.1.example.com", "notlocalhost",
-                                  "127.1", "2130706433", "0x7f000001", "::ffff:8.8.8.8", "fe80::1%lo"])  # fmt: skip
+                                  "127.1", "2130706433", "0x7f000001", "::ffff:8.8.8.8", "fe80::1%lo",
+                                  "127.0.0.1%2eexample.com"])  # fmt: skip
 def test_elsewhere(host: str) -> None:
     assert not is_loopback(host)
 
