@@ -247,6 +247,24 @@ def test_a_number_side_by_side_is_learned_in_seconds(
     assert len(server.log) - server.accepted <= workers + 8
 
 
+@pytest.mark.parametrize(("places", "latency", "workers"), [(2, 1.0, 4), (4, 0.5, 16), (8, 0.5, 32)])
+def test_who_comes_to_a_server_whose_places_another_process_holds_gets_some_of_them(
+    places: int, latency: float, workers: int
+) -> None:
+    """Before one more is tried a place is left free: else the second one is refused every call, and gives up cases."""
+    allowed = SideBySide(places, latency)
+    server = LimitingServer(allowed, latency, tells=False, always_tells=0.2)
+
+    async def both() -> int:
+        first = asyncio.create_task(keep_busy(server, 60.0, workers))
+        await asyncio.sleep(0.7)
+        _, failed = await keep_busy(server, 59.3, workers)
+        return failed + (await first)[1]
+
+    assert run_virtual(both()) <= 8  # those that gave up before the first had learned the number
+    assert server.accepted >= 0.85 * allowed.allowed(60.0)
+
+
 @pytest.mark.parametrize("workers", [2, 3, 17])
 def test_one_worker_too_many_loses_no_case(workers: int) -> None:
     """Whoever comes while the others hold every place waits for one instead of using up its retries."""

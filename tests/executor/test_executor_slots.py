@@ -1,6 +1,6 @@
 """How many calls side by side: when a number is believed, tried and given up."""
 
-from sharpen.executor.slots import FIRST_TEST_S, Slots
+from sharpen.executor.slots import FIRST_TEST_S, REST_S, Slots
 
 
 def _known(number: int, most: int = 8) -> Slots:
@@ -46,6 +46,18 @@ def test_one_more_is_tried_ever_more_seldom_and_its_refusal_tells_nothing_else()
         waits.append(now - began)
     assert waits == [FIRST_TEST_S, 2 * FIRST_TEST_S, 4 * FIRST_TEST_S]
     assert not slots.tested(now, 3)
+
+
+def test_one_place_stays_free_for_others_before_one_more_is_tried() -> None:
+    slots = _known(3)
+    at = 1.0 + FIRST_TEST_S
+    slots.accepted(at, 3)
+    assert slots.wait(at, 1) == 0
+    assert slots.wait(at, 2) == REST_S
+    assert slots.wait(at + REST_S, 2) == 0
+    assert slots.tested(at + REST_S, 3)  # another process took it
+    assert slots.known
+    assert slots.limit == 2
 
 
 def test_all_that_the_plan_allows_is_tried_before_the_number_is_forgotten() -> None:

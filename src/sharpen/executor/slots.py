@@ -19,6 +19,10 @@ ENOUGH = 2
 """So many episodes at the same number are believed, one more each time that it was wrong; and one more of a single
 call, for a rate that allows no burst looks like it."""
 
+REST_S = 0.5
+"""Before one more is tried, one place stays free for so long: another process that shares the limit may take it, which
+would else never find one."""
+
 SPACED = 0.9
 """The one more is started alone, so much of the usual time between two starts after the last."""
 
@@ -42,7 +46,7 @@ class Slots:
         self._accepted = 0
         self._test_s = FIRST_TEST_S
         self._raised = False
-        self._changed_at = 0.0
+        self._changed_at = self._rest_until = 0.0
         self._gap_s = self._accepted_at = 0.0
         self.started_at = 0.0
 
@@ -59,18 +63,23 @@ class Slots:
             if self.limit == self.most:
                 self.forget()
         elif not self._raised and now - self._changed_at >= self._test_s and level >= self.limit:
-            self.limit, self._raised = self.limit + 1, True
+            self.limit, self._raised, self._rest_until = self.limit + 1, True, now + REST_S
 
     def wait(self, now: float, in_flight: int) -> float:
         """Seconds until the one more that is tried may start: a rate that allows no burst must not be the reason."""
-        if not (self.known and self._raised) or in_flight < self.limit - 1:
+        if not (self.known and self._raised) or in_flight < self.limit - 2:
             return 0.0
+        if in_flight < self.limit - 1:
+            return max(0.0, self._rest_until - now) if in_flight else 0.0
         return max(0.0, self.started_at + SPACED * self._gap_s - now)
 
     def tested(self, now: float, level: int) -> bool:
-        """Whether the refused call, the ``level``-th, was one more than known to go: of the others it tells nothing."""
-        if self.known and self._raised and level >= self.limit:
-            self.limit, self._raised, self._changed_at = self.limit - 1, False, now
+        """Whether the refused call, the ``level``-th, was the one more: of the others it tells nothing.
+
+        Or one more than goes since another process took the place left free.
+        """
+        if self.known and self._raised and level >= max(2, self.limit - 1):
+            self.limit, self._raised, self._changed_at = level - 1, False, now
             self._test_s = min(MAX_TEST_S, 2 * self._test_s)
         return self.known and level > self.limit
 
