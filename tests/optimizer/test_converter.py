@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sharpen.errors import ErrorKind, NoTasksError
-from sharpen.executor.models import RunExecutionResult, RunStatistics, TaskError, TaskResult, TaskStatus
+from sharpen.executor.models import ResultLog, RunExecutionResult, RunStatistics, TaskError, TaskResult, TaskStatus
 from sharpen.executor.statistics import summarize
 from sharpen.optimizer.converter import cost_per_request, error_category, to_statistics
 from sharpen.optimizer.models import ErrorDistribution, TestExecutionReport
@@ -101,6 +101,29 @@ def test_a_remembered_answer_makes_no_prompt_cheaper(result):
     again = paid.model_copy(update={"task_results": tuple(remembered), "statistics": summarize(remembered)})
     assert cost_per_request(again) == cost_per_request(paid)
     assert [outcome.cost for outcome in outcomes_of(remembered)] == [outcome.cost for outcome in outcomes_of(tasks)]
+
+
+class Unread(ResultLog):
+    """The results of a run that is too large to read them once more than it takes."""
+
+    def _read(self, *_):
+        raise AssertionError("read")
+
+    figures = not_succeeded = __getitem__ = __iter__ = _read
+
+    def __len__(self):
+        return 20_000
+
+
+def test_the_price_of_a_request_without_remembered_answers_is_known_without_a_look_at_results():
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    statistics = RunStatistics(
+        total_tasks=20_000, completed_tasks=20_000, succeeded_tasks=20_000, success_rate=1.0, total_cost=5.0
+    )
+    result = RunExecutionResult(
+        run_id="r", workflow_id="w", started_at=now, finished_at=now, statistics=statistics, task_results=Unread()
+    )
+    assert cost_per_request(result) == 5.0 / 20_000
 
 
 @given(executor_results())

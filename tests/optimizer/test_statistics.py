@@ -11,6 +11,7 @@ from scipy import stats
 from sharpen.optimizer.statistics import (
     SAMPLED,
     SUMMED,
+    Observations,
     holm,
     mcnemar_exact,
     mean_interval,
@@ -58,6 +59,24 @@ def test_nearest_rank_of_many_values_is_that_of_all_of_them_in_order(value):
     ordered = sorted(values)
     for percent in (0.001, 1, 50, 95, 99, 99.99, 100):
         assert nearest_rank(values, percent) == ordered[max(1, math.ceil(percent / 100 * len(values))) - 1]
+
+
+def test_no_absurd_number_is_made_room_for():
+    observations = Observations(10**18)
+    observations.add(1.0)
+    assert (len(observations), observations.percentile(50)) == (1, 1.0)
+
+
+@given(st.lists(st.floats(-1e6, 1e6)), st.integers(0, 30), st.floats(0.1, 100))
+@settings(max_examples=60)
+def test_observations_are_those_that_came_however_many_were_expected(values, expected, percent):
+    observations = Observations(expected)
+    for value in values:
+        observations.add(value)
+    assert len(observations) == len(values)
+    assert observations.percentile(percent) == nearest_rank(values, percent)
+    observations.add(7.0)
+    assert observations.percentile(percent) == nearest_rank([*values, 7.0], percent)
 
 
 def test_nearest_rank_of_many_values_takes_no_second_list_of_them():

@@ -7,7 +7,6 @@ What a report has no field for goes into its ``metadata`` under the name the exe
 from __future__ import annotations
 
 import sys
-from array import array
 from collections import Counter
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from sharpen.executor.models import JudgeUsage, RunExecutionResult, RunStatistic
 from sharpen.executor.result_log import figures_of
 from sharpen.executor.statistics import ExactSum
 from sharpen.optimizer.models import ErrorDistribution, TestExecutionReport
-from sharpen.optimizer.statistics import nearest_rank
+from sharpen.optimizer.statistics import Observations
 
 CATEGORY_OF_KIND = {
     ErrorKind.TIMEOUT: "timeout_errors",
@@ -55,7 +54,7 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
             f"run {result.run_id!r} of {result.workflow_id!r} holds no task, so there is no report of it"
         )
     figures = _read(result)
-    p95, p99 = (nearest_rank(figures.times, percent) for percent in (95, 99))
+    p95, p99 = (figures.times.percentile(percent) for percent in (95, 99))
     if figures.categories is not None:
         distribution = ErrorDistribution(**figures.categories)
     else:  # statistics alone, as an older store may hold: by status is all that can be said
@@ -105,20 +104,20 @@ def _ms(seconds: float) -> float:
 class _Figures:
     """What one pass over a run's results finds; ``times`` in seconds. No ``categories``: there are no results."""
 
-    times: array[float]
+    times: Observations
     categories: Counter[str] | None
     prices: ExactSum
     unpriced: bool = False
 
 
 def _read(result: RunExecutionResult) -> _Figures:
-    found = _Figures(array("d"), None, ExactSum())
+    found = _Figures(Observations(result.statistics.completed_tasks), None, ExactSum())
     categories: Counter[str] = Counter()
     any_result = False
     for status, time, kind, cost, saved_cost in figures_of(result.task_results):
         any_result = True
         if status is TaskStatus.SUCCEEDED or status in CATEGORY_OF_STATUS:
-            found.times.append(time)
+            found.times.add(time)
             if cost is None or saved_cost is None:
                 found.unpriced = True
             elif result.statistics.cached_tasks:
@@ -136,11 +135,11 @@ def cost_per_request(result: RunExecutionResult) -> float | None:
     With remembered answers in the run: the mean ``price`` of its completed tasks. Else ``total_cost`` by completed
     tasks, which charges what cancelled tasks used up as well.
     """
-    return _cost_per_request(result.statistics, _read(result))
+    return _cost_per_request(result.statistics, _read(result) if result.statistics.cached_tasks else None)
 
 
-def _cost_per_request(statistics: RunStatistics, figures: _Figures) -> float | None:
-    if statistics.cached_tasks and figures.times:
+def _cost_per_request(statistics: RunStatistics, figures: _Figures | None) -> float | None:
+    if statistics.cached_tasks and figures and figures.times:
         return None if figures.unpriced else figures.prices.value / len(figures.times)
     total, completed = statistics.total_cost, statistics.completed_tasks
     if total is None:

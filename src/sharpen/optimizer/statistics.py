@@ -13,7 +13,9 @@ Sources:
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
+from mmap import mmap
 
 SUMMED = 2_000
 """Up to so many discordant pairs the test is summed up in integers: of a hundred thousand that would take hours."""
@@ -24,12 +26,43 @@ SAMPLED = 10_000
 MARGIN = 200
 """Of a random sample so many places are four standard deviations of the median's."""
 
+MOST_EXPECTED = 2_000_000
+"""Observations that room is made for before the first is seen: 16 MB."""
+
 
 def nearest_rank(values: Sequence[float], percent: float) -> float | None:
     """The nearest-rank percentile: always an observed value. None for no values. ``percent`` in (0, 100]."""
     if not values:
         return None
     return _of_rank(values, max(1, math.ceil(percent / 100 * len(values))))
+
+
+class Observations:
+    """Numbers of which percentiles are asked, eight bytes each, of which so many are ``expected``.
+
+    Their room comes from the system and goes back to it when they are dropped; an array of a million of them would stay
+    with the allocator of the thread that filled it.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._room = memoryview(mmap(-1, 8 * max(1, min(expected, MOST_EXPECTED)))).cast("d")
+        self._number = 0
+        self._beyond = array("d")
+
+    def __len__(self) -> int:
+        return self._number + len(self._beyond)
+
+    def add(self, value: float) -> None:
+        if self._number < len(self._room):
+            self._room[self._number] = value
+            self._number += 1
+        else:
+            self._beyond.append(value)
+
+    def percentile(self, percent: float) -> float | None:
+        """By nearest rank, as ``nearest_rank``."""
+        values: Sequence[float] = self._room[: self._number]
+        return nearest_rank([*values, *self._beyond] if self._beyond else values, percent)
 
 
 def _of_rank(values: Sequence[float], rank: int) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from array import array
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -19,7 +18,7 @@ from sqlalchemy import Connection, Select, delete, select, union_all
 from sharpen.errors import ErrorKind
 from sharpen.executor.models import RunStatistics, RunStatus, TaskStatus
 from sharpen.executor.statistics import ExactSum
-from sharpen.optimizer.statistics import nearest_rank
+from sharpen.optimizer.statistics import Observations
 from sharpen.storage import schema
 from sharpen.storage.engine import Database
 from sharpen.storage.records import RunPoint
@@ -131,10 +130,11 @@ def _from_results(connection: Connection, run: int, statistics: RunStatistics) -
     query = select(
         _RESULTS.status, _RESULTS.error_kind, _RESULTS.execution_time, _RESULTS.cost, _RESULTS.saved_cost
     ).where(_RESULTS.run == run, _RESULTS.status.in_(_COMPLETED))
-    times, errors, prices, unpriced = array("d"), Counter[str](), ExactSum(), False
+    times, errors = Observations(statistics.completed_tasks), Counter[str]()
+    prices, unpriced = ExactSum(), False
     with connection.execute(query.execution_options(yield_per=_AT_ONCE)) as rows:
         for status, kind, time, cost, saved_cost in rows:
-            times.append(time)
+            times.add(time)
             if status != TaskStatus.SUCCEEDED.value:
                 errors[kind or _UNNAMED.get(status, status)] += 1
             if cost is None or saved_cost is None:
@@ -147,7 +147,7 @@ def _from_results(connection: Connection, run: int, statistics: RunStatistics) -
         price = None
     else:
         price = statistics.total_cost / statistics.completed_tasks
-    percentiles = {f"p{percent}_time": nearest_rank(times, percent) for percent in (50, 95, 99)}
+    percentiles = {f"p{percent}_time": times.percentile(percent) for percent in (50, 95, 99)}
     return {**percentiles, "price": price, "errors": dict(errors.most_common())}
 
 
