@@ -295,6 +295,26 @@ def test_a_limit_that_is_lifted_is_noticed() -> None:
     assert run_virtual(main()) >= 16
 
 
+def test_a_rate_that_is_raised_is_noticed() -> None:
+    """The curve alone would be at 22 a second then."""
+    bucket = Bucket(20, 20)
+    server = LimitingServer(bucket, 0.1, tells=True)
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_later(12, setattr, bucket, "rate", 80)
+        await keep_busy(server, 45, 32)
+
+    run_virtual(main())
+    assert sum(ok and at > 35 for at, ok in server.log) >= 0.8 * 80 * 10
+
+
+def test_what_was_called_before_a_pause_counts_in_a_window_that_slides() -> None:
+    """Told to wait 1 s in a window of a minute: what came after that second is not all that fits into a minute."""
+    server = LimitingServer(Sliding(1500, 60.0), 0.07, tells=True)
+    run_virtual(keep_busy(server, 420.0, 41))
+    assert sum(ok and moment > 120 for moment, ok in server.log) >= 0.9 * 25 * 300
+
+
 def test_a_pause_holds_for_as_long_as_any_of_the_refused_was_told() -> None:
     limit = AdaptiveLimit(8, 0.0, 8)
     assert limit.refused(1.0, False, 0, 2.0, 7, 0.01)

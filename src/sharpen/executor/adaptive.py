@@ -27,7 +27,7 @@ LONG_PAUSE_S = 5.0
 
 LASTED = 1.5
 """Of a window longer than ``SHORT_S`` it is known what it allows as soon as calls are accepted again, if they were
-until the refusal for no longer than so many windows: what was accepted in it."""
+until the refusal for no longer than so many windows, and none before that were in the same one: what was accepted."""
 
 RECENT = 256
 """Starts that are remembered, to tell at a refusal how many calls side by side were accepted before."""
@@ -214,9 +214,11 @@ class AdaptiveLimit:
             self._endure(self._tolerance)
         elif not self._slots.known and self._refused_pace and not (self._by_slots and pace.rate):
             explained = True
-            lasted = now - self._since
-            if count >= FEW and pause.window_s > SHORT_S and (longer or lasted <= LASTED * pause.window_s):
-                pace.settle(count / max(pause.window_s, self._refused_at - self._since), pause.window_s, waited)
+            alone = pace.rate is None or seconds >= pause.window_s
+            known = longer or (alone and now - self._since <= LASTED * pause.window_s)
+            if count >= FEW and pause.window_s > SHORT_S and known:
+                rate = count / max(pause.window_s, self._refused_at - self._since)
+                pace.settle(rate, pause.window_s, 0.0 if longer else waited)  # what was learned is not waited for again
             elif pace.rate is None or longer:
                 pace.begin(count, self._refused_at - self._since, self._since, now, pause.window_s)
             else:

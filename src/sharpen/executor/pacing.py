@@ -10,7 +10,8 @@ of the calls accepted until then tell the limit (the arrival curves of network c
 - of a server that allows no burst, the shortest gap that was accepted and the one that was refused are the bounds.
 
 Then the pace follows the cubic curve of TCP CUBIC (RFC 9438) around what was found, ever more slowly as long as it
-holds. A refusal there bounds the limit from both sides, by the pace refused and by what was accepted.
+holds; where nothing is refused for twice its time, the limit was raised, and the pace doubles again. A refusal bounds
+the limit from both sides, by the pace refused and by what was accepted.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ TIGHT = 4
 EXACT_S = 1e-6
 """Moments that differ by less are the same."""
 
-MEMORY = 2048
-"""Starts that are remembered."""
+MEMORY = 16384
+"""Starts that are remembered: as many as fit into a window of a minute at 250 a second."""
 
 SAME = 0.08
 """Limits that differ by at most such a share are the same."""
@@ -53,6 +54,9 @@ WIDTH = 0.03
 
 MIN_CURVE_S, MAX_CURVE_S = 5.0, 120.0
 """Seconds from the curve's beginning until it is at what was found: doubled whenever that was found again."""
+
+DOUBLINGS = 2.0
+"""After twice the curve's time the pace doubles so many times in each further one."""
 
 CURVE_PER_PAUSE = 10.0
 """The same is at least so many times the last pause, which then costs at most a twentieth."""
@@ -102,7 +106,9 @@ class Pace:
         if self._base is None:
             return None
         if self.found is not None:
-            return self.found * (1 + self._dip * math.pow(self._age / self._curve_s - 1, 3))
+            times = self._age / self._curve_s - 1
+            cubic = 1 + self._dip * math.pow(min(times, 1.0), 3)
+            return self.found * cubic * math.pow(2.0, min(DOUBLINGS * max(0.0, times - 1), 64))
         return self._base * math.pow(2.0, min(self._age / self._doubling_s, 64))
 
     @property
