@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from sharpen.reporting.cache_text import size
 from sharpen.storage.checking import Health
@@ -50,7 +51,7 @@ def pruned_store_lines(pruned: PrunedStore) -> Iterator[str]:
         _count(pruned.optimizations, "optimization"),
     ]
     went = ", ".join(part for part in parts if part) or "nothing"
-    yield f"{verb} {went} from before {pruned.before:%Y-%m-%d %H:%M} UTC"
+    yield from _wrapped(f"{verb} {went} from before {pruned.before:%Y-%m-%d %H:%M} UTC")
     if pruned.thinned:
         yield f"the lines and figures of {_count(pruned.thinned, 'run')} stay in lists and trends"
     kept = [
@@ -63,9 +64,13 @@ def pruned_store_lines(pruned: PrunedStore) -> Iterator[str]:
         if number
     ]
     if kept:
-        yield f"kept {', '.join(kept)}"
+        yield from _wrapped(f"kept {', '.join(kept)}")
     if pruned.freed_bytes:
         yield f"{size(pruned.freed_bytes)} are free inside the file; --vacuum gives them back to the disk"
+
+
+def _wrapped(line: str) -> list[str]:
+    return wrap(line, 80, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _count(number: int, one: str, many: str = "") -> str:
