@@ -25,6 +25,7 @@ from sharpen.errors import ErrorKind, PlanError, Problem
 from sharpen.targets import pricing
 from sharpen.targets.base import Failure, RateHints, Target, TargetError, TargetRequest, TargetResponse, Usage
 from sharpen.targets.completions import MalformedCompletion, parse_json, read_completion
+from sharpen.targets.error_codes import status_of_error
 from sharpen.targets.exceptions import failure_of
 from sharpen.targets.failures import http_failure, redact, without_secrets
 from sharpen.targets.http_client import HttpClient, open_client
@@ -230,10 +231,8 @@ def _body_head(config: OpenAITarget) -> bytes:
 
 
 def _error_in_success(status: int, payload: Mapping[str, Any], body: str, where: str) -> Failure:
-    """Some servers answer 2xx and put the error, with its real status, into the body."""
-    error = payload["error"]
-    code = error.get("code") if isinstance(error, dict) else None
-    real = code if isinstance(code, int) and 400 <= code <= 599 else 500
+    """Some servers answer 2xx and put the error, with its real status or its name, into the body."""
+    real = status_of_error(payload["error"]) or 500
     failure = http_failure(real, body, where=where)
     return replace(failure, message=f"HTTP {status} with an error inside; {failure.message}", http_status=real)
 
