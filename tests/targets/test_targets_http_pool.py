@@ -222,6 +222,36 @@ async def test_a_connection_the_server_has_closed_meanwhile_is_not_used() -> Non
     assert server.connections == 2
 
 
+async def reset_soon(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(OK)
+    await writer.drain()
+    await asyncio.sleep(0.01)  # the next request is on its way by then
+    writer.transport.abort()
+
+
+async def lost(pool: HttpPool, requests: int) -> int:
+    """How many of so many requests, one after the other, were lost."""
+    count = 0
+    for _ in range(requests):
+        try:
+            assert (await post(pool)).body == b"hi"
+        except NoAnswerError:
+            count += 1
+    return count
+
+
+async def test_a_server_that_closes_every_connection_without_notice_soon_loses_no_more_requests() -> None:
+    async with serving(reset_soon) as (server, pool):
+        assert await lost(pool, 10) == 2
+        assert server.connections == 8
+
+
+async def test_a_server_that_has_kept_a_connection_is_trusted_to_keep_others() -> None:
+    async with serving(OK, OK, *[reset_soon] * 8, OK) as (server, pool):
+        assert await lost(pool, 20) == 4
+        assert server.connections == 5
+
+
 async def test_a_connection_free_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sharpen.targets.http_pool.KEPT_FREE_S", 0.01)
     async with serving(OK) as (server, pool):

@@ -13,12 +13,15 @@ from aiohappyeyeballs import start_connection
 from yarl import URL
 
 from sharpen.targets.http_connection import Answer, HttpConnection
-from sharpen.targets.http_errors import NoConnectionError
+from sharpen.targets.http_errors import NoAnswerError, NoConnectionError
 
 CONNECT_TIMEOUT_S = 30.0
 KEPT_FREE_S = 4.0
 """So long a connection is kept without use: many servers close theirs after 5 s, and a request that meets the closing
 fails although it may have been read."""
+CLOSINGS = 2
+"""So many requests lost on connections that had answered one, and none answered there, show a server that keeps no
+connection and does not say so: from then on every request gets a new one."""
 ADDRESSES_KEPT_S = 60.0
 EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
 CLOSING_S = 1.0
@@ -49,6 +52,7 @@ class HttpPool:
         self._head = _head(url, headers)
         self._free: list[HttpConnection] = []
         self._open: set[HttpConnection] = set()
+        self._lost_on_kept = 0  # -1: the server has answered on a connection that was kept
         self._none_open = asyncio.Event()
         self._addresses: list[AddressInfo] = []
         self._addresses_until = 0.0
@@ -59,13 +63,20 @@ class HttpPool:
 
         Raises ``NoConnectionError``, ``SSLCertVerificationError``, other ``ConnectionError``s, ``TimeoutError``.
         """
-        connection = self._take() or await self._connect()
+        kept = self._take()
+        connection = kept or await self._connect()
         try:
             answer = await connection.send(self._head, body, limit, error_limit)
-        except BaseException:
+        except BaseException as error:
             connection.abort()
+            if kept and self._lost_on_kept >= 0 and isinstance(error, NoAnswerError):
+                self._lost_on_kept += 1
             raise
-        if connection.usable:
+        if kept:
+            self._lost_on_kept = -1
+        if self._lost_on_kept >= CLOSINGS:
+            connection.close()
+        elif connection.usable:
             connection.free_since = time.monotonic()
             self._free.append(connection)
         return answer
@@ -90,7 +101,7 @@ class HttpPool:
         while self._free:
             connection = self._free.pop()  # the one used last: the others may grow old
             if connection.usable:
-                if time.monotonic() - connection.free_since < KEPT_FREE_S:
+                if self._lost_on_kept < CLOSINGS and time.monotonic() - connection.free_since < KEPT_FREE_S:
                     return connection
                 connection.close()
         return None
