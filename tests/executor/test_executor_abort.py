@@ -27,6 +27,13 @@ def test_an_unreachable_server_ends_the_run_when_the_first_call_has_used_its_ret
     assert policy.failure(NO_CONNECTION, final=True) == "cannot reach the target: refused"
 
 
+def test_answers_that_are_none_are_not_called_out_of_reach() -> None:
+    garbage = Failure(ErrorKind.CONNECTION, "what a:80 answered is not HTTP", retryable=True, reached=True)
+    reasons = [AbortPolicy(1).failure(failure, final=True) for failure in (garbage, NO_CONNECTION)]
+    assert reasons == ["no proper answer from the target: what a:80 answered is not HTTP",
+                       "cannot reach the target: refused"]  # fmt: skip
+
+
 def test_without_retries_three_tasks_prove_it_or_all_there_are() -> None:
     policy = AbortPolicy(100)
     assert [policy.failure(NO_CONNECTION, final=True) is None for _ in range(3)] == [True, True, False]

@@ -14,6 +14,7 @@ import pytest
 from sharpen.errors import ErrorKind
 from sharpen.targets.base import Failure, TargetError
 from sharpen.targets.exceptions import describe, failure_of
+from sharpen.targets.http_errors import certificate_hint
 
 
 def looks_like(name: str, *bases: type[Exception], **attributes: Any) -> Exception:
@@ -93,6 +94,26 @@ def test_a_known_failure_is_returned_unchanged() -> None:
 
 def test_a_bare_deadline_has_a_message() -> None:
     assert failure_of(TimeoutError()).message == "no answer before the deadline (execution.timeout_s)"
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        (18, "; if you trust it, name it (PEM) as ca_file beside base_url, or in SSL_CERT_FILE"),
+        (62, "; is base_url right?"),
+        (10, ""),
+    ],
+)
+def test_what_to_do_about_a_certificate(code: int, hint: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "[SSL] certificate verify failed (_ssl.c:1006)")
+    error.verify_code, error.verify_message = code, "something."
+    assert failure_of(error).message == "the server's certificate is not trusted: something"
+    assert certificate_hint(error) == hint
+
+
+def test_a_deadlines_message_stands_alone_and_keeps_a_librarys_name() -> None:
+    assert failure_of(TimeoutError("no answer within 60 s")).message == "no answer within 60 s"
+    assert failure_of(looks_like("ReadTimeout", TimeoutError)).message == "ReadTimeout: it broke"
 
 
 def test_description_is_short_and_survives_anything() -> None:

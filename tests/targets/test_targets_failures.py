@@ -99,6 +99,12 @@ def test_redirect_names_where_to_go() -> None:
     assert "base_url" in failure.message
 
 
+def test_not_modified_is_no_redirect() -> None:
+    failure = http_failure(304, "", where="/v1")
+    assert (failure.kind, failure.retryable) == (ErrorKind.BAD_REQUEST, False)
+    assert failure.message == ("HTTP 304 from /v1: Not Modified, which answers no POST; is there a cache in between?")
+
+
 def test_codes_known_from_elsewhere_decide_too() -> None:
     assert http_failure(400, "x", codes=["Context_Length_Exceeded"]).kind is ErrorKind.CONTEXT_LENGTH
 

@@ -259,7 +259,19 @@ def ca_file(authority: Authority, tmp_path: Path) -> str:
     return str(authority.write(tmp_path / "ca.pem"))
 
 
-@pytest.mark.parametrize("sort", ["unknown authority", "expired", "another host", "another authority"])
+UNKNOWN = (
+    "unable to get local issuer certificate; if you trust it, name the certificate of its authority (PEM) as ca_file "
+    "beside base_url, or in SSL_CERT_FILE"
+)
+WHY = {
+    "unknown authority": UNKNOWN,
+    "another authority": UNKNOWN,
+    "expired": "certificate has expired",
+    "another host": "IP address mismatch, certificate is not valid for '127.0.0.1'; is base_url right?",
+}
+
+
+@pytest.mark.parametrize("sort", WHY)
 def test_untrusted_certificates(authority: Authority, ca_file: str, tmp_path: Path, sort: str) -> None:
     names, trust = ((), {"ca_file": ca_file})
     if sort == "another host":
@@ -274,7 +286,7 @@ def test_untrusted_certificates(authority: Authority, ca_file: str, tmp_path: Pa
         assert not server.requests
     error = result.task_results[0].error
     assert error is not None
-    assert "the server's certificate is not trusted" in error.message
+    assert error.message == f"the server's certificate is not trusted: {WHY[sort]}"
 
 
 def test_a_ca_file_of_the_plan(authority: Authority, ca_file: str) -> None:
@@ -303,6 +315,22 @@ def test_tls_spoken_to_a_server_that_waits_for_http(openai_server: FaultyServer)
     result, took = executed(manifest(openai_server.base_url.replace("http://", "https://"), timeout_s=0.2))
     assert_ends(result, TIMEOUT, TWICE)
     assert took < 3
+
+
+def test_http_spoken_to_a_server_that_waits_for_tls(authority: Authority) -> None:
+    with FaultyServer(tls=authority.serving()) as server:
+        result, _ = executed(manifest(server.base_url.replace("https://", "http://"), cases=3))
+    assert result.stop_reason == (
+        "no proper answer from the target: the server closed the connection without an answer; does it speak https?"
+    )
+
+
+def test_a_server_that_has_answered_is_not_asked_whether_it_speaks_https(openai_server: FaultyServer) -> None:
+    openai_server.script(chat("ok"), sending(b""))
+    result, _ = executed(manifest(openai_server.base_url, cases=2))
+    error = result.task_results[1].error
+    assert error is not None
+    assert error.message == "the server closed the connection without an answer"
 
 
 # -- redirects ------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class AbortPolicy:
             return None
         never = not self._succeeded and not self._other_attempts and self._connection_attempts >= self._proof
         if never:
-            return f"cannot reach {self.subject}: {failure.message}"
+            return out_of_reach(self.subject, failure)
         return None
 
     def _no_hope(self, failure: Failure) -> str | None:
@@ -81,6 +81,12 @@ class AbortPolicy:
         if self._refusals[reason] == self._finished and self._finished >= self._proof:
             return f"{self.subject} refuses every request: {failure.message}"
         return None
+
+
+def out_of_reach(subject: str, failure: Failure) -> str:
+    """Why a run ends that got nothing but failures to connect."""
+    what = "no proper answer from" if failure.reached else "cannot reach"
+    return f"{what} {subject}: {failure.message}"
 
 
 def _is_the_set_ups(failure: Failure) -> bool:

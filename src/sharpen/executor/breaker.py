@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sharpen.errors import ErrorKind
+from sharpen.executor.abort import out_of_reach
 from sharpen.executor.retry import RetryPolicy
 from sharpen.targets.base import Failure
 
@@ -90,7 +91,7 @@ class Breaker:
         if self.state != "open" or self.last is None or self.probes < max(MIN_PROBES, self.policy.max_retries):
             return None
         if self.last.kind is ErrorKind.CONNECTION and not self.ever_answered:
-            return f"cannot reach {subject}: {self.last.message}"
+            return out_of_reach(subject, self.last)
         return (
             f"{subject} is down: {self.failures} calls in a row came to nothing, the last {self.probes} of them one by "
             f"one with pauses between: {self.last.message}"

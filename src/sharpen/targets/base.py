@@ -89,6 +89,7 @@ class Failure:
 
     ``retry_after_s`` is what the server asked for, in a header made for it or by the time its limit is reset.
     ``cost`` and ``usage`` hold what a failed call still cost, ``hints`` what the server said of its limits.
+    ``reached``: there was a connection, and what came of it was no answer.
     """
 
     kind: ErrorKind
@@ -99,6 +100,7 @@ class Failure:
     usage: Usage = Usage()
     cost: float | None = 0.0
     hints: RateHints | None = field(default=None, compare=False, repr=False)
+    reached: bool = False
 
 
 class TargetError(Exception):

@@ -43,7 +43,8 @@ def failure_of(exception: BaseException) -> Failure:
     if isinstance(exception, asyncio.CancelledError | KeyboardInterrupt):
         return Failure(ErrorKind.CANCELLED, "the call was cancelled")
     if isinstance(exception, ssl.SSLCertVerificationError):
-        return Failure(ErrorKind.CONNECTION, f"the server's certificate is not trusted: {said}")
+        why = exception.verify_message.rstrip(".") if hasattr(exception, "verify_message") else said
+        return Failure(ErrorKind.CONNECTION, f"the server's certificate is not trusted: {why}")
     if (status := _status(exception)) is not None:
         codes = [_attribute(exception, name) for name in ("code", "type")]  # as the openai package names them
         return http_failure(
@@ -55,6 +56,8 @@ def failure_of(exception: BaseException) -> Failure:
     names = {cls.__name__ for cls in type(exception).__mro__}
     if isinstance(exception, TimeoutError) or names & _TIMEOUT_NAMES:
         empty = said == type(exception).__name__  # asyncio's own deadline has no message
+        if type(exception) is TimeoutError:
+            said = said.removeprefix("TimeoutError: ")  # the kind says it already; a library's own name may say more
         return Failure(ErrorKind.TIMEOUT, _NO_ANSWER if empty else said, retryable=True)
     if names & _CONNECTION_NAMES or (isinstance(exception, OSError) and not isinstance(exception, _FILE_ERRORS)):
         return Failure(ErrorKind.CONNECTION, said, retryable=not _names_no_host(exception))

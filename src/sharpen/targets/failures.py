@@ -99,7 +99,9 @@ def http_failure(
     said = f": {error.message}" if error.message else ""
     if hint:
         said = f"{said}; {hint}"
-    if 300 <= status < 400:
+    if status == 304:
+        said = ": Not Modified, which answers no POST; is there a cache in between?"
+    elif 300 <= status < 400:
         said = f": the server redirects to {location or 'another address'}; put the final address into base_url"
     return Failure(
         kind=kind,

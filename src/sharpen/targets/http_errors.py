@@ -9,13 +9,22 @@ import ssl
 
 from sharpen.targets.failures import shorten
 
+# OpenSSL's X509_V_ERR_… (x509_vfy.h)
+_SELF_SIGNED = 18
+_UNKNOWN_AUTHORITY = frozenset({2, _SELF_SIGNED, 19, 20, 21})
+_OTHER_NAME = frozenset({62, 64})  # of a host, of an address
+
 
 class TransportError(ConnectionError):
-    """What they have in common: a message that users understand."""
+    """What they have in common: a message that users understand. ``reached``: there was a connection."""
+
+    reached = True
 
 
 class NoConnectionError(TransportError):
     """No connection came about. ``os_error`` is why."""
+
+    reached = False
 
     def __init__(self, host: str | None, port: int | None, os_error: OSError) -> None:
         self.os_error = os_error
@@ -32,6 +41,15 @@ class TruncatedError(TransportError):
 
 class NotHttpError(TransportError):
     """What came back is no HTTP."""
+
+
+def certificate_hint(error: ssl.SSLCertVerificationError) -> str:
+    """What to do about a certificate that is not trusted; "" where nothing on this side helps (it has expired)."""
+    code = getattr(error, "verify_code", None)
+    if code in _UNKNOWN_AUTHORITY:
+        what = "it" if code == _SELF_SIGNED else "the certificate of its authority"
+        return f"; if you trust it, name {what} (PEM) as ca_file beside base_url, or in SSL_CERT_FILE"
+    return "; is base_url right?" if code in _OTHER_NAME else ""
 
 
 def _reason(cause: OSError) -> str:

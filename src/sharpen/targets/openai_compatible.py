@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,7 +31,7 @@ from sharpen.targets.exceptions import failure_of
 from sharpen.targets.failures import http_failure, redact, without_secrets
 from sharpen.targets.http_client import HttpClient, open_client
 from sharpen.targets.http_connection import Answer
-from sharpen.targets.http_errors import NotHttpError, TransportError
+from sharpen.targets.http_errors import NoAnswerError, NotHttpError, TransportError, certificate_hint
 from sharpen.targets.local_only import local_only, refuse_elsewhere
 from sharpen.targets.rate_headers import rate_hints, retry_after
 from sharpen.targets.secret_forms import SHORT_SECRET, holds
@@ -65,6 +66,7 @@ class OpenAICompatibleTarget(Target):
         self._opening = asyncio.Lock()
         self._openings = 0
         self._hints_due = 0.0
+        self._answered = False
         self._head = _body_head(config)
 
     def address(self) -> str:
@@ -129,10 +131,12 @@ class OpenAICompatibleTarget(Target):
         if now < self._hints_due:
             return None
         hints = rate_hints(headers)
+        self._answered = True
         self._hints_due = now + HINTS_EVERY_S
         return hints
 
     def _refused(self, answer: Answer) -> TargetError:
+        self._answered = True
         headers, body = answer.headers, answer.body[:MAX_ERROR_BYTES]
         failure = http_failure(
             answer.status,
@@ -196,12 +200,17 @@ class OpenAICompatibleTarget(Target):
     def classify(self, exception: BaseException) -> Failure:
         """Total: connection, TLS, protocol and payload errors, deadlines, and everything else."""
         failure = failure_of(exception)
+        said = failure.message
         if isinstance(exception, NotHttpError):
             said = f"what {self._url.host}:{self._url.port} answered is not HTTP: {exception}"
-            failure = replace(failure, message=said)
         elif isinstance(exception, TransportError):
-            failure = replace(failure, message=str(exception))
-        return replace(failure, message=redact(failure.message, self._secrets))
+            said = str(exception)
+        elif isinstance(exception, ssl.SSLCertVerificationError):
+            said += certificate_hint(exception)
+        if isinstance(exception, NoAnswerError) and self._url.scheme == "http" and not self._answered:
+            said += "; does it speak https?"  # all that OpenSSL does about a request without TLS is to close
+        reached = isinstance(exception, TransportError) and exception.reached
+        return replace(failure, message=redact(said, self._secrets), reached=reached)
 
     def identity(self) -> Mapping[str, Any]:
         """Server, model, API and parameters."""
