@@ -315,6 +315,12 @@ def test_what_was_called_before_a_pause_counts_in_a_window_that_slides() -> None
     assert sum(ok and moment > 120 for moment, ok in server.log) >= 0.9 * 25 * 300
 
 
+def test_a_window_told_in_whole_seconds_is_not_taken_for_twice_as_long() -> None:
+    """Ten seconds from the first call, rounded up, and the way of a call: a bit more than eleven."""
+    _, share = _run(Sliding(28, 10.0), 0.5, True, 120.0)
+    assert share >= 0.95
+
+
 def test_a_pause_holds_for_as_long_as_any_of_the_refused_was_told() -> None:
     limit = AdaptiveLimit(8, 0.0, 8)
     assert limit.refused(1.0, False, 0, 2.0, 7, 0.01)

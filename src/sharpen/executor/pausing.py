@@ -18,6 +18,9 @@ LONG_S = 60.0
 SPARE = 0.02
 """A window is taken for so much longer: the server's clock began with the arrival of a call, not with its start."""
 
+SAME_LENGTH = 1.05
+"""A window that is so much shorter than it seems is still the one: what was measured includes the way of a call."""
+
 ROUNDED_S = 1.0
 """A server that tells a time in whole seconds may tell so much too much."""
 
@@ -72,7 +75,7 @@ class Pause:
         last = self.until - self._since if self.repeats == 1 else 0.0
         waited = max(now - self._since, last)
         most = WINDOWS_S[-1] if served else LONG_S
-        longer = min(next((w for w in WINDOWS_S if w > 1.05 * waited), most + waited), most + waited)
+        longer = min(next((w for w in WINDOWS_S if w > SAME_LENGTH * waited), most + waited), most + waited)
         believed = self.repeats <= BELIEVED or not served
         self._set(now, asked if believed else None, self._since + longer * (1 + SPARE) - now)
 
@@ -84,7 +87,7 @@ class Pause:
     def _set(self, now: float, asked: float | None, enough: float) -> None:
         if asked is not None and asked > 2 * self.window_s:  # whoever asks for so long has a window at least as long
             span = min(now + asked - self._since, 2 * asked) - ROUNDED_S
-            self.window_s = next((w for w in WINDOWS_S if w >= span), WINDOWS_S[-1])
+            self.window_s = next((w for w in WINDOWS_S if SAME_LENGTH * w >= span), WINDOWS_S[-1])
         self.on, self._asked, self.proving, self._probe_ends = True, asked is not None, asked is None, None
         self.until = now + (enough if asked is None else asked)
 
@@ -122,7 +125,7 @@ class Pause:
         """
         self.on = self.proving = False
         self._known, self._probe_ends = True, None
-        longer = next((w for w in WINDOWS_S if w >= (self.until - self._since) / 1.05), WINDOWS_S[-1])
+        longer = next((w for w in WINDOWS_S if SAME_LENGTH * w >= self.until - self._since), WINDOWS_S[-1])
         sure = self.repeats >= (SURE if searching and self.window_s == WINDOWS_S[0] else 1) and count >= ENOUGH
         if self._asked or not sure or longer <= self.window_s:
             return False
