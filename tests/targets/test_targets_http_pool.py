@@ -252,6 +252,30 @@ async def test_a_server_that_has_kept_a_connection_is_trusted_to_keep_others() -
         assert server.connections == 5
 
 
+async def test_a_connection_lost_after_it_was_kept_takes_the_free_ones_along() -> None:
+    async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with serving(OK, OK, OK, reset, OK) as (server, pool):
+        await asyncio.gather(post(pool), post(pool), post(pool))
+        assert await lost(pool, 1) == 1
+        assert (await post(pool)).body == b"hi"
+        assert server.connections == 4
+        assert len(pool._open) == 1
+
+
+async def test_a_new_connection_that_is_lost_tells_nothing_of_those_that_are_free() -> None:
+    async def reset_late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.02)
+        writer.transport.abort()
+
+    async with serving(OK, reset_late, OK) as (server, pool):
+        ended = await asyncio.gather(post(pool), post(pool), return_exceptions=True)
+        assert {type(end) for end in ended} == {Answer, NoAnswerError}
+        assert (await post(pool)).body == b"hi"
+        assert server.connections == 2
+
+
 async def test_a_connection_free_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sharpen.targets.http_pool.KEPT_FREE_S", 0.01)
     async with serving(OK) as (server, pool):

@@ -69,8 +69,9 @@ class HttpPool:
             answer = await connection.send(self._head, body, limit, error_limit)
         except BaseException as error:
             connection.abort()
-            if kept and self._lost_on_kept >= 0 and isinstance(error, NoAnswerError):
-                self._lost_on_kept += 1
+            if kept and isinstance(error, NoAnswerError):
+                self._lost_on_kept += self._lost_on_kept >= 0
+                self._close_free()  # what took this connection away has probably taken those as well
             raise
         if kept:
             self._lost_on_kept = -1
@@ -96,6 +97,11 @@ class HttpPool:
             for connection in tuple(self._open):
                 connection.abort()
             await asyncio.sleep(0)
+
+    def _close_free(self) -> None:
+        for connection in self._free:
+            connection.close()
+        self._free.clear()
 
     def _take(self) -> HttpConnection | None:
         while self._free:
