@@ -2,12 +2,14 @@ import math
 import random
 import tracemalloc
 from array import array
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from sharpen.optimizer import statistics
 from sharpen.optimizer.statistics import (
     SAMPLED,
     SUMMED,
@@ -61,22 +63,56 @@ def test_nearest_rank_of_many_values_is_that_of_all_of_them_in_order(value):
         assert nearest_rank(values, percent) == ordered[max(1, math.ceil(percent / 100 * len(values))) - 1]
 
 
-def test_no_absurd_number_is_made_room_for():
-    observations = Observations(10**18)
-    observations.add(1.0)
-    assert (len(observations), observations.percentile(50)) == (1, 1.0)
+latencies = st.lists(st.floats(-1e6, 1e6) | st.integers(0, 3).map(float), max_size=200)
 
 
-@given(st.lists(st.floats(-1e6, 1e6)), st.integers(0, 30), st.floats(0.1, 100))
-@settings(max_examples=60)
-def test_observations_are_those_that_came_however_many_were_expected(values, expected, percent):
-    observations = Observations(expected)
+@given(latencies, st.integers(0, 30), st.floats(0.1, 100), st.floats(0.1, 100), st.integers(1, 20))
+@settings(max_examples=100)
+def test_what_is_held_of_observations_gives_the_percentiles_of_all_of_them(values, fewer, one, other, spare):
+    lowest, percent = sorted((one, other))
+    with mock.patch.object(statistics, "SPARE", spare):
+        observations = Observations(len(values) + fewer, lowest)
     for value in values:
         observations.add(value)
     assert len(observations) == len(values)
-    assert observations.percentile(percent) == nearest_rank(values, percent)
-    observations.add(7.0)
-    assert observations.percentile(percent) == nearest_rank([*values, 7.0], percent)
+    for asked in (lowest, percent, percent, 100):
+        assert observations.percentile(asked) == nearest_rank(values, asked)
+
+
+@pytest.mark.parametrize("lowest", [50, 95])
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda n: random.Random(n).lognormvariate(0, 1),  # latencies
+        lambda n: float(n),
+        lambda n: -float(n),
+        lambda n: 0.5,
+        lambda n: float(n % 20 == 0),
+    ],
+)
+def test_percentiles_of_many_observations_are_those_of_all_of_them_in_order(value, lowest):
+    values = [value(n) for n in range(60_000)]
+    observations = Observations(len(values), lowest)
+    for each in values:
+        observations.add(each)
+    ordered = sorted(values)
+    for percent in (lowest, 95, 99, 100):
+        assert observations.percentile(percent) == ordered[math.ceil(percent / 100 * len(values)) - 1]
+
+
+def test_observations_hold_those_that_can_be_asked_for_and_their_room_does_not_grow():
+    observations = Observations(100_000, lowest=95)
+    for value in range(100_000):
+        observations.add(float(value))
+    assert observations._room.nbytes < 8 * 20_000  # a fifth of them
+
+
+def test_more_observations_than_expected_are_counted_and_the_highest_percentiles_hold():
+    observations = Observations(10, lowest=50)
+    for value in range(50_000):
+        observations.add(float(value))
+    assert (len(observations), observations.percentile(100)) == (50_000, 49_999.0)
+    assert observations.percentile(50) in range(25_000, 50_000)
 
 
 def test_nearest_rank_of_many_values_takes_no_second_list_of_them():

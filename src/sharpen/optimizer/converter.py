@@ -37,6 +37,8 @@ CATEGORY_OF_STATUS = {  # for results whose error carries no kind of its own
     TaskStatus.FAILED: "validation_errors",
 }
 
+_PERCENTS = (95, 99)
+
 
 def error_category(result: TaskResult) -> str | None:
     """The one category that a task counts in; None for tasks that succeeded or never ran to an end."""
@@ -54,7 +56,7 @@ def to_report(result: RunExecutionResult) -> TestExecutionReport:
             f"run {result.run_id!r} of {result.workflow_id!r} holds no task, so there is no report of it"
         )
     figures = _read(result)
-    p95, p99 = (figures.times.percentile(percent) for percent in (95, 99))
+    p95, p99 = (figures.times.percentile(percent) for percent in _PERCENTS)
     if figures.categories is not None:
         distribution = ErrorDistribution(**figures.categories)
     else:  # statistics alone, as an older store may hold: by status is all that can be said
@@ -111,7 +113,7 @@ class _Figures:
 
 
 def _read(result: RunExecutionResult) -> _Figures:
-    found = _Figures(Observations(result.statistics.completed_tasks), None, ExactSum())
+    found = _Figures(Observations(len(result.task_results), lowest=min(_PERCENTS)), None, ExactSum())
     categories: Counter[str] = Counter()
     any_result = False
     for status, time, kind, cost, saved_cost in figures_of(result.task_results):

@@ -13,7 +13,6 @@ Sources:
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Sequence
 from mmap import mmap
 
@@ -26,43 +25,65 @@ SAMPLED = 10_000
 MARGIN = 200
 """Of a random sample so many places are four standard deviations of the median's."""
 
-MOST_EXPECTED = 2_000_000
-"""Observations that room is made for before the first is seen: 16 MB."""
+SPARE = 1_000
+"""So many observations are held in any case."""
 
 
 def nearest_rank(values: Sequence[float], percent: float) -> float | None:
     """The nearest-rank percentile: always an observed value. None for no values. ``percent`` in (0, 100]."""
     if not values:
         return None
-    return _of_rank(values, max(1, math.ceil(percent / 100 * len(values))))
+    return _of_rank(values, _rank(len(values), percent))
+
+
+def _rank(number: int, percent: float) -> int:
+    return max(1, math.ceil(percent / 100 * number))
 
 
 class Observations:
-    """Numbers of which percentiles are asked, eight bytes each, of which so many are ``expected``.
+    """Numbers of which percentiles from the ``lowest`` up are asked. At most so many as ``expected`` come: of more, the
+    lowest percentile may be told too high.
 
-    Their room comes from the system and goes back to it when they are dropped; an array of a million of them would stay
-    with the allocator of the thread that filled it.
+    Only the largest are held, as no other can be such a percentile; of a million a twentieth where 95 is the lowest.
+    Their room comes from the system and goes back to it when they are dropped; an array would stay with the allocator
+    of the thread that filled it.
     """
 
-    def __init__(self, expected: int) -> None:
-        self._room = memoryview(mmap(-1, 8 * max(1, min(expected, MOST_EXPECTED)))).cast("d")
-        self._number = 0
-        self._beyond = array("d")
+    def __init__(self, expected: int, lowest: float) -> None:
+        self._needed = max(1, expected - _rank(expected, lowest) + 1)
+        self._room = memoryview(mmap(-1, 8 * (self._needed + expected // 8 + SPARE))).cast("d")
+        self._number = self._held = 0
+        self._floor = -math.inf
 
     def __len__(self) -> int:
-        return self._number + len(self._beyond)
+        return self._number
 
     def add(self, value: float) -> None:
-        if self._number < len(self._room):
-            self._room[self._number] = value
-            self._number += 1
-        else:
-            self._beyond.append(value)
+        self._number += 1
+        if value > self._floor:
+            self._room[self._held] = value
+            self._held += 1
+            if self._held == len(self._room):
+                self._drop()
 
     def percentile(self, percent: float) -> float | None:
-        """By nearest rank, as ``nearest_rank``."""
-        values: Sequence[float] = self._room[: self._number]
-        return nearest_rank([*values, *self._beyond] if self._beyond else values, percent)
+        """By nearest rank, as ``nearest_rank`` of all of them."""
+        if not self._number:
+            return None
+        from_top = self._number - _rank(self._number, percent)
+        return _of_rank(self._room[: self._held], max(1, self._held - from_top))
+
+    def _drop(self) -> None:
+        """Hold no more than are needed, in the same room."""
+        self._floor = floor = _of_rank(self._room, self._held - self._needed + 1)
+        self._held = 0
+        for value in self._room:
+            if value > floor:
+                self._room[self._held] = value  # behind those that were looked at
+                self._held += 1
+        while self._held < self._needed:  # those that are equal to it
+            self._room[self._held] = floor
+            self._held += 1
 
 
 def _of_rank(values: Sequence[float], rank: int) -> float:

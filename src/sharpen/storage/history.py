@@ -22,11 +22,13 @@ from sharpen.optimizer.statistics import Observations
 from sharpen.storage import schema
 from sharpen.storage.engine import Database
 from sharpen.storage.records import RunPoint
+from sharpen.storage.results import count_results
 from sharpen.storage.upsert import insert_or_replace
 
 _HISTORY, _RUNS, _RESULTS = schema.history.c, schema.runs.c, schema.results.c
 _COMPLETED = tuple(status.value for status in TaskStatus if status.completed)
 _UNNAMED = {TaskStatus.FAILED.value: ErrorKind.ASSERTION.value}  # an assertion that says no is no error of its own
+_PERCENTS = (50, 95, 99)
 _AT_ONCE = 5_000
 _LARGEST = 2**63 - 1
 """Of the integers that both databases hold."""
@@ -130,7 +132,7 @@ def _from_results(connection: Connection, run: int, statistics: RunStatistics) -
     query = select(
         _RESULTS.status, _RESULTS.error_kind, _RESULTS.execution_time, _RESULTS.cost, _RESULTS.saved_cost
     ).where(_RESULTS.run == run, _RESULTS.status.in_(_COMPLETED))
-    times, errors = Observations(statistics.completed_tasks), Counter[str]()
+    times, errors = Observations(count_results(connection, run), lowest=min(_PERCENTS)), Counter[str]()
     prices, unpriced = ExactSum(), False
     with connection.execute(query.execution_options(yield_per=_AT_ONCE)) as rows:
         for status, kind, time, cost, saved_cost in rows:
@@ -147,7 +149,7 @@ def _from_results(connection: Connection, run: int, statistics: RunStatistics) -
         price = None
     else:
         price = statistics.total_cost / statistics.completed_tasks
-    percentiles = {f"p{percent}_time": times.percentile(percent) for percent in (50, 95, 99)}
+    percentiles = {f"p{percent}_time": times.percentile(percent) for percent in _PERCENTS}
     return {**percentiles, "price": price, "errors": dict(errors.most_common())}
 
 
