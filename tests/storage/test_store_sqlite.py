@@ -14,6 +14,7 @@ from sharpen.assertions.base import AssertionResult
 from sharpen.errors import ErrorKind
 from sharpen.executor.models import JudgeUsage, RunExecutionResult, RunStatus, TaskError, TaskResult, TaskStatus
 from sharpen.executor.statistics import summarize
+from sharpen.optimizer.statistics import nearest_rank
 from sharpen.storage.store import Store
 from sharpen.testing.storage_suite import (
     StoreContract,
@@ -141,3 +142,13 @@ def test_an_absurd_number_of_tokens_keeps_no_run_from_ending(store_url: str) -> 
         record(store, run)
         assert store.runs.load_result("r1") == run
         assert store.history.of("triage")[0].total_tokens == 2**63 - 1
+
+
+def test_the_percentiles_of_the_history_are_those_of_all_completed_tasks(store_url: str) -> None:
+    ended = (TaskStatus.CANCELLED, TaskStatus.SUCCEEDED, TaskStatus.TIMEOUT)
+    results = [make_result(f"c{n}", status=ended[n % 3], execution_time=n * 37 % 101) for n in range(100)]
+    times = [result.execution_time for result in results if result.status.completed]
+    with Store.open(store_url) as store:
+        record(store, make_run("r1", results))
+        point = store.history.of("triage")[0]
+    assert [point.p50_time, point.p95_time, point.p99_time] == [nearest_rank(times, p) for p in (50, 95, 99)]
