@@ -50,7 +50,7 @@ def start(directory: Path, *arguments: str, **options: Any) -> subprocess.Popen[
         stdout=options.pop("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
         text=True,
-        encoding="utf-8",
+        encoding=options.pop("encoding", "utf-8"),
         env=os.environ | {"COLUMNS": "80", "NO_COLOR": "1"} | options.pop("env", {}),
     )
 
@@ -181,3 +181,13 @@ def test_a_terminal_without_unicode(project: Path) -> None:
     assert out.isascii()
     assert err.isascii()
     assert "x Rules broken: 33.3% passed" in out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "ascii:surrogateescape", "cp1252"])  # the second as in a C locale
+def test_a_document_in_letters_that_stdout_does_not_know(project: Path, encoding: str) -> None:
+    name = "prüfung ✓ 😀"
+    run(project, "run", "plan.yaml", "--set", f"workflow_id={name}")
+    code, out, err = run(project, "runs", "list", "--json", env={"PYTHONIOENCODING": encoding}, encoding="cp1252")
+    assert (code, err) == (0, "")
+    assert [found["workflow_id"] for found in json.loads(out)["runs"]] == [name]
+    assert "\\u2713 \\ud83d\\ude00" in out

@@ -17,7 +17,7 @@ import typer
 
 from sharpen.about import __version__
 from sharpen.cli.commands import Commands, make_app
-from sharpen.cli.streams import to_reader
+from sharpen.cli.streams import escape_what_is_unknown, to_reader
 from sharpen.errors import PlanError, SharpenError
 
 # the base of all that is wrong with a command line; of its family Typer exports this member only
@@ -48,6 +48,7 @@ def _root(
 def main() -> None:
     """The ``sharpen`` command."""
     gc.set_threshold(50_000, 20, 50)  # what imports make stays: looking through it again and again takes 10 ms
+    escape_what_is_unknown()
     sys.exit(_guarded(sys.argv[1:]))
 
 
