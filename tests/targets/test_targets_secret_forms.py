@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -41,6 +42,26 @@ def test_in_json_and_hex() -> None:
     for text in (key.replace("/", "\\/"), key.encode().hex(), key.encode().hex().upper()):
         assert redact(f"<{text}>", [key]) == "<<hidden>>"
     assert "hunter2" not in redact(json.dumps({"key": "hunter2-very-secret"}), ["hunter2-very-secret"])
+
+
+def in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def slashed(text: str) -> str:
+    return in_json(text).replace("/", "\\/")
+
+
+def quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
+@pytest.mark.parametrize("escape", [in_json, slashed, quoted, html.escape], ids=lambda escape: escape.__name__)
+@pytest.mark.parametrize("key", ['hunter2/"very"&\\secret%+tail', "sk-proj-0123/456789/abcdef=", "very/secret/key/"])
+def test_escaped_twice(escape: Callable[[str], str], key: str) -> None:
+    twice = escape(escape(key))
+    assert redact(f"<{twice}>", [key]) == "<<hidden>>"
+    assert holds(f"so {twice} it", key)
 
 
 @pytest.mark.parametrize("length", [10, 15, 19])

@@ -54,9 +54,16 @@ def _encoded(raw: bytes) -> set[str]:
 
 
 def _any_form(character: str) -> str:
-    """A pattern for one character: itself, escaped for JSON or HTML, or percent-encoded in either case."""
-    percent = "".join(f"%{byte:02x}" for byte in character.encode())
-    forms = {re.escape(character), re.escape(html.escape(character)), f"(?i:{percent})"}
-    if character in '"/\\':
-        forms.add(re.escape(f"\\{character}"))
+    """A pattern for one character: itself, escaped for JSON or HTML, or percent-encoded in either case.
+
+    Escaped again, too: JSON within JSON, a URL within a URL.
+    """
+    percent = "".join(f"%(?:25){{0,2}}{byte:02x}" for byte in character.encode())
+    forms = {re.escape(character), f"(?i:{percent})"}
+    if (escaped := html.escape(character)) != character:
+        forms.add(f"&(?:amp;){{0,2}}{re.escape(escaped[1:])}")
+    if character in '"/':
+        forms.add(rf"\\{{1,3}}{character}")
+    elif character == "\\":
+        forms |= {re.escape("\\" * 2), re.escape("\\" * 4)}
     return f"(?:{'|'.join(sorted(forms, key=len, reverse=True))})"
