@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -225,6 +226,27 @@ def test_a_collector_that_is_not_there_is_told_once_and_stops_nothing(
     assert told == ["telemetry could not be sent, or not all of it; is a collector listening at http://127.0.0.1:9?"]
     assert time.monotonic() - began < 10
     assert capsys.readouterr().err == ""
+
+
+def test_a_collector_that_takes_what_it_is_sent_and_never_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = threading.Event()
+
+    class Stuck(SimpleSpanProcessor):
+        def shutdown(self) -> None:
+            given_up.wait(10)
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Stuck(InMemorySpanExporter()))
+    monkeypatch.setattr(otel_setup, "_tracing", lambda: provider)
+    monkeypatch.setattr(otel_setup, "_measuring", lambda: MeterProvider(shutdown_on_exit=False))
+    monkeypatch.setattr(otel_setup, "SHUTDOWN_S", 0.05)
+    told: list[str] = []
+    try:
+        with otel_setup.opentelemetry(True, {}, on_trouble=told.append):
+            pass
+    finally:
+        given_up.set()
+    assert told == ["telemetry could not be sent, or not all of it; is a collector listening at http://localhost:4318?"]
 
 
 def test_local_only_mode_refuses_a_collector_elsewhere() -> None:

@@ -79,8 +79,8 @@ def opentelemetry(
             yield tracer
         finally:
             tracer.close()
-            _shut_down([provider.shutdown for provider in (tracing, measuring) if provider is not None])
-    if complaints:
+            sent = _shut_down([provider.shutdown for provider in (tracing, measuring) if provider is not None])
+    if complaints or not sent:
         where = next((environ[name] for name in _ENDPOINTS if environ.get(name)), DEFAULT_ENDPOINT)
         on_trouble(f"telemetry could not be sent, or not all of it; is a collector listening at {mask(where)}?")
 
@@ -149,14 +149,18 @@ def _tracing() -> TracerProvider:
     return provider
 
 
-def _shut_down(shutdowns: Iterable[Callable[[], None]]) -> None:
-    """Send what is left, side by side. A provider would wait half a minute for a collector that is not there."""
+def _shut_down(shutdowns: Iterable[Callable[[], None]]) -> bool:
+    """Send what is left, side by side; whether that came to its end in time.
+
+    A provider would wait half a minute for a collector that is not there.
+    """
     until = time.monotonic() + SHUTDOWN_S
     threads = [threading.Thread(target=shutdown, daemon=True) for shutdown in shutdowns]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _measuring() -> MeterProvider:
