@@ -168,6 +168,15 @@ def test_a_reader_that_leaves_early_does_not_change_the_verdict(project: Path) -
         assert (process.returncode, err) == (1, "")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_a_document_for_nobody_does_not_change_the_verdict(project: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" run plan.yaml --quiet --json >&-', "sh", sys.executable, "-m", "sharpen"],
+        cwd=project, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_stdout_is_a_message(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:

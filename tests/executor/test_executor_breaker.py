@@ -55,8 +55,41 @@ def test_it_gives_up_after_as_many_probes_as_a_call_has_retries() -> None:
     breaker.started()
     breaker.failed(UNREACHABLE, 0.0)
     assert breaker.verdict("the judge") == "cannot reach the judge: refused"
-    breaker.ever_answered = True
-    assert "the judge is down: 15 calls in a row came to nothing" in (breaker.verdict("the judge") or "")
+
+
+def test_one_that_has_answered_is_given_half_a_minute_to_come_back() -> None:
+    breaker = Breaker(RetryPolicy(), concurrency=64)
+    breaker.answered()
+    for _ in range(10):
+        breaker.failed(UNREACHABLE, 100.0)
+    for number, moment in enumerate((100.5, 101.5, 103.5, 107.5, 115.5)):
+        breaker.started()
+        breaker.failed(UNREACHABLE, moment)
+        assert breaker.verdict("the judge") is None, number
+    breaker.started()
+    breaker.failed(UNREACHABLE, 131.5)
+    assert (breaker.verdict("the judge") or "").startswith("the judge is down: 16 calls in a row came to nothing")
+
+
+@pytest.mark.parametrize("down_s", [8.0, 28.0, 1e9])
+def test_a_run_waits_for_a_server_that_restarts(down_s: float) -> None:
+    async def answer(request: TargetRequest) -> TargetResponse:
+        await asyncio.sleep(0.05)
+        if 5.0 < now() < 5.0 + down_s:
+            raise TargetError(UNREACHABLE)
+        return TargetResponse("ok")
+
+    async def main() -> tuple[list[CallOutcome], StopSignal, float]:
+        outcomes, stop, _ = await _work_off(Spy(answer), 3000, 16)
+        return outcomes, stop, now()
+
+    outcomes, stop, took = run_virtual(main())
+    assert stop.requested is (down_s > 1e6)
+    if stop.requested:
+        assert stop.reason.startswith("the target is down: ")  # and not "cannot reach": it was there
+        assert took < 5 + 40
+    else:
+        assert all(outcome.response for outcome in outcomes)
 
 
 def test_what_is_not_the_servers_trouble_does_not_count() -> None:

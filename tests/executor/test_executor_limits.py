@@ -232,6 +232,17 @@ def test_a_window_is_waited_for_and_a_bucket_only_until_a_call_fits_in() -> None
     assert bucket.hold(100.0, RateHints(100, 0, 100.0), 0) == pytest.approx(1.0)
 
 
+def test_hints_that_a_call_has_refuted_are_not_heeded_any_more() -> None:
+    """Some proxies always tell that nothing is left for an hour."""
+    foresight = Foresight()
+    never = RateHints(remaining_requests=0, reset_requests_s=3600.0)
+    assert foresight.hold(0.2, never, 0, 0.2) == 300
+    assert foresight.hold(0.3, never, 0, 0.3) == 300  # it was under way when the first was answered
+    assert foresight.hold(300.5, never, 0, 0.1, accepted=False) == 300  # the truth
+    assert foresight.hold(601.0, never, 0, 0.1) == 0
+    assert foresight.hold(602.0, never, 0, 0.1) == 0
+
+
 def test_tokens_left_for_less_than_a_call_are_none() -> None:
     foresight = Foresight()
     hints = RateHints(limit_tokens=10_000, remaining_tokens=400, reset_tokens_s=12.0)

@@ -144,8 +144,9 @@ def comparison(found: Comparison, as_json: bool, quiet: bool, outputs: Sequence[
 
 def _stream(document: Any) -> None:
     """Print a document while it is made."""
-    sys.stdout.writelines(chunks(document))
-    print()
+    if sys.stdout is not None:  # None: it was closed before we began
+        sys.stdout.writelines(chunks(document))
+        print()
 
 
 def _written(outputs: Sequence[Path]) -> None:

@@ -24,6 +24,10 @@ MIN_THRESHOLD = 5
 MIN_PROBES = 3
 """Before a server is given up, so many single calls must have failed, however few retries a call has."""
 
+PATIENCE_S = 30.0
+"""A server that has answered is given so long before it is given up: it may be restarting, or a laptop that slept looks
+for its network."""
+
 _TROUBLE = frozenset({ErrorKind.CONNECTION, ErrorKind.SERVER, ErrorKind.TIMEOUT})
 
 Circuit = Literal["closed", "open", "half-open"]
@@ -39,7 +43,7 @@ class Breaker:
     """Watches the calls of one target. Every time is a reading of one clock, in seconds.
 
     The pauses before the probes are those of the retry policy without jitter, so that it takes as long to give up a
-    server as it takes a single call to use up its retries (and three probes at least).
+    server as it takes a single call to use up its retries: three probes at least, and half a minute if it ever answered.
     """
 
     policy: RetryPolicy
@@ -50,6 +54,8 @@ class Breaker:
     ever_answered: bool = False
     last: Failure | None = None
     _until: float = 0.0
+    _opened_at: float = 0.0
+    _failed_at: float = 0.0
 
     @property
     def threshold(self) -> int:
@@ -61,11 +67,13 @@ class Breaker:
 
     def failed(self, failure: Failure, now: float) -> bool:
         """A call begun in the present state ended in trouble. Whether the circuit has just opened (again)."""
-        self.last = failure
+        self.last, self._failed_at = failure, now
         self.failures += 1
         if self.state == "closed" and self.failures < self.threshold:
             return False
         self.probes += self.state == "half-open"
+        if self.state == "closed":
+            self._opened_at = now
         self.state = "open"
         self._until = now + max(failure.retry_after_s or 0.0, self.policy.ceiling(self.probes + 1))
         return True
@@ -89,6 +97,8 @@ class Breaker:
     def verdict(self, subject: str) -> str | None:
         """Why ``subject`` is given up; None while there is hope."""
         if self.state != "open" or self.last is None or self.probes < max(MIN_PROBES, self.policy.max_retries):
+            return None
+        if self.ever_answered and self._failed_at - self._opened_at < PATIENCE_S:
             return None
         if self.last.kind is ErrorKind.CONNECTION and not self.ever_answered:
             return out_of_reach(subject, self.last)

@@ -24,6 +24,6 @@ def make_room(connections: int) -> None:
     if hard not in (resource.RLIM_INFINITY, -1) and hard < needed:
         raise UserError(
             f"execution.concurrency {connections} needs {needed} open files, and this system allows a process {hard} "
-            f"(ulimit -Hn); expected at most {max(1, hard - SPARE)}"
+            f"(ulimit -Hn); expected {f'at most {hard - SPARE}, or ' if hard > SPARE else ''}a higher limit"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -10,6 +10,9 @@ from sharpen.targets.base import RateHints
 MIN_SPAN_S = 0.5
 """Two looks at a reset must be so far apart to tell a bucket from a window."""
 
+MAX_HOLD_S = 300.0
+"""Nothing that a server says holds calls back for longer; then they find out by themselves."""
+
 SMOOTHING = 0.1
 """Weight of the newest call in the mean number of tokens of a call."""
 
@@ -55,9 +58,18 @@ class Foresight:
         self._requests = _Gauge()
         self._tokens = _Gauge()
         self._tokens_a_call = 0.0
+        self._held_until = self._told_until = -math.inf  # of the latest hold that was cut short
+        self._refuted = False
 
-    def hold(self, now: float, hints: RateHints, used: int, took: float = 0.0) -> float:
-        """Seconds to start nothing after an answer that used so many tokens and ``took`` so long; 0: call on."""
+    def hold(self, now: float, hints: RateHints, used: int, took: float = 0.0, accepted: bool = True) -> float:
+        """Seconds to start nothing after an answer that used so many tokens and ``took`` so long; 0: call on.
+
+        At most ``MAX_HOLD_S``. A server that then accepts a call, long before anything was to be left, is not heeded
+        any more. ``accepted``: the call was not refused.
+        """
+        if self._refuted or (accepted and self._held_until <= now - took and now < self._told_until):
+            self._refuted = True
+            return 0.0
         if used:
             self._tokens_a_call += (used - self._tokens_a_call) * (SMOOTHING if self._tokens_a_call else 1.0)
         requests = self._requests.hold(
@@ -67,4 +79,7 @@ class Foresight:
         tokens = self._tokens.hold(
             now, took, needed, hints.limit_tokens, hints.remaining_tokens, hints.reset_tokens_s or 0.0
         )
-        return max(requests, tokens)
+        hold = max(requests, tokens)
+        if hold > MAX_HOLD_S:
+            self._held_until, self._told_until = now + MAX_HOLD_S, now + hold
+        return min(hold, MAX_HOLD_S)

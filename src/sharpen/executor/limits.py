@@ -13,7 +13,7 @@ from sharpen.config.models import RateLimit
 from sharpen.executor.adaptive import AdaptiveLimit
 from sharpen.executor.breaker import Breaker, Circuit, is_trouble
 from sharpen.executor.buckets import TokenBucket
-from sharpen.executor.foresight import Foresight
+from sharpen.executor.foresight import MAX_HOLD_S, Foresight
 from sharpen.executor.refusals import Refusals, is_refusal, is_silent_503
 from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
@@ -25,9 +25,6 @@ MIN_TIMER_S = 0.0005
 
 Ticket = tuple[int, int]
 """Of an attempt under way: in which epoch it started, and how many were under way then (0: nobody looked)."""
-
-MAX_HOLD_S = 300.0
-"""No hint of a server holds calls back for longer; then they find out by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +187,13 @@ class Limiter:
             elif failure is not None and is_silent_503(failure):
                 self._starts -= 1  # it may turn out to have been refused
         if spent is not None and spent.hints is not None:
-            hold = self._foresight.hold(now, spent.hints, spent.usage.total_tokens, took)
-            self._held_until = now + min(hold, MAX_HOLD_S) if hold else -math.inf
+            hold = self._foresight.hold(now, spent.hints, spent.usage.total_tokens, took, response is not None)
+            self._held_until = now + hold if hold else -math.inf
         self._update()
 
     def verdict(self, subject: str, failure: Failure) -> str | None:
         """Why ``subject`` is given up after this failure; None while there is hope."""
+        self.breaker.ever_answered |= self.refusals.answers > 0  # of those that nothing held back it hears nothing
         busy = self.in_flight and self.breaker.last is not None and is_silent_503(self.breaker.last)
         down = None if busy else self.breaker.verdict(subject)
         return down or self.refusals.verdict(self._clock(), subject, failure)
