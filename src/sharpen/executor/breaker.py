@@ -43,7 +43,7 @@ class Breaker:
     """Watches the calls of one target. Every time is a reading of one clock, in seconds.
 
     The pauses before the probes are those of the retry policy without jitter, so that it takes as long to give up a
-    server as it takes a single call to use up its retries: three probes at least, and half a minute if it ever answered.
+    server as it takes a single call to use up its retries: three probes at least, half a minute if it ever answered.
     """
 
     policy: RetryPolicy
