@@ -78,6 +78,21 @@ def test_one_that_answered_before_is_waited_for_as_long_as_windows_are(shut_s: f
         assert 600 < took < 1000
 
 
+def test_calls_that_were_refused_before_the_last_answer_count_again() -> None:
+    """Those under way are answered after the first refusals, and then nobody is."""
+
+    async def answer(request: TargetRequest) -> TargetResponse:
+        if int(request.case_id) < 20:
+            await asyncio.sleep(0.5)
+            return TargetResponse("ok")
+        await asyncio.sleep(0.01)  # all are under way when the first of them is refused
+        raise TargetError(SILENT)
+
+    _, stop, took = run_virtual(_run(Spy(answer), 64, 64))
+    assert stop.status is RunStatus.ABORTED
+    assert 600 < took < 1000
+
+
 def test_calls_that_are_refused_for_what_they_ask_end_no_run() -> None:
     """Two of them come first, one after the other: the third is still asked."""
 

@@ -15,8 +15,9 @@ class CallOutcome:
     ``execution_time`` is the last attempt's; ``wait_time`` what slots (``queue_time``), rate limits (``limit_time``)
     and back-off added. Tokens and cost include what failed attempts used up; ``saved_cost`` is what a remembered answer
     cost when it was paid for. ``hedges``: second calls among the ``attempts``. ``refusals``: those refused by a server
-    that served others, the first at ``refused_at`` by the caller's clock; ``places``: the most calls under way at the
-    next attempt, itself included (None: any). ``stopped``: not called to an end, because the run was stopped.
+    that served others, the first at ``refused_at`` by the caller's clock; ``refused_in``: the latest ``Refusals.era``
+    in which it was; ``places``: the most calls under way at the next attempt, itself included (None: any).
+    ``stopped``: not called to an end, because the run was stopped.
     """
 
     response: TargetResponse | None = None
@@ -25,6 +26,7 @@ class CallOutcome:
     hedges: int = 0
     refusals: int = 0
     refused_at: float = 0.0
+    refused_in: int = -1
     places: int | None = None
     execution_time: float = 0.0
     wait_time: float = 0.0

@@ -21,7 +21,7 @@ from sharpen.executor.limits import Limiter, Ticket
 from sharpen.executor.memory import CallMemory
 from sharpen.executor.models import FailedAttempt, RunStatus
 from sharpen.executor.ports import CallTracer, RunObserver
-from sharpen.executor.refusals import is_silent_503
+from sharpen.executor.refusals import is_refusal, is_silent_503
 from sharpen.executor.retry import RetryPolicy
 from sharpen.executor.stopping import StopSignal
 from sharpen.targets.base import Failure, Target, TargetRequest, TargetResponse, Usage
@@ -108,7 +108,10 @@ class Caller:
         """Seconds until the next attempt; None: there is none. Ends the run when the failure is not this call's own."""
         limiter, now = self.limiter, self.clock()
         refusals = limiter.refusals
-        if refusals.count(now, failure, limiter.in_flight, first=not outcome.failed_attempts):
+        first = outcome.refused_in != refusals.era
+        if is_refusal(failure):
+            outcome.refused_in = refusals.era
+        if refusals.count(now, failure, limiter.in_flight, first):
             outcome.refusals += 1
             if outcome.refusals == 1:
                 outcome.refused_at = now

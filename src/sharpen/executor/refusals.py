@@ -35,6 +35,8 @@ class Refusals:
         """A call was refused, or may have been: from then on every answer is told to ``answered``."""
         self.waiting = 0
         """Calls that were refused while others were served, and are not over."""
+        self.era = 0
+        """Another one begins with an answer after refusals."""
         self._answers_known = 0
         self._answered_at = -math.inf  # or later: when it was seen
         self._served_from = -math.inf  # since then: the latest start of a call that was answered
@@ -45,12 +47,13 @@ class Refusals:
     def answered(self, started_at: float) -> None:
         """A call that started then was."""
         self._served_from = max(self._served_from, started_at)
+        self.era += self._shut_calls > 0
         self._shut_calls = self._shut_episodes = 0
 
     def count(self, now: float, failure: Failure, in_flight: int, first: bool) -> bool:
         """Note a call that has just failed so. Whether it was refused by a server that serves, or may serve, others.
 
-        ``in_flight``: other calls under way; ``first``: this call had not failed before.
+        ``in_flight``: other calls under way; ``first``: this call had not been refused in this ``era``.
         """
         if not is_refusal(failure) and not is_silent_503(failure):
             return False
